@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+#
+# Functions that register tests. Every test has a label and a timeout;
+# exit status 77 means skipped.
+
+set(UHMM_LOOPS uring epoll)
+
+# Environment every test starts with: the ones a developer may have set for
+# himself must not change what is tested.
+set(UHMM_TEST_ENV
+	UHMM_SOCKET=unset: UHMM_ENGINE=unset: UHMM_LOOP=unset:
+	UHMM_DEBUG=unset: LD_PRELOAD=unset:)
+
+# uhmm_add_test(<name> LABEL <label>... SOURCES ... [DEPS ...] [ARGS ...]
+#	[TIMEOUT seconds] [RUN_UNDER_UHMM] [UHMM_ARGS ...] [SERIAL] [PLAIN]
+#	[NEEDS <target>...])
+#
+# RUN_UNDER_UHMM: the program is an unmodified one: built without sanitizer,
+# run as `uhmm run --loop L UHMM_ARGS -- program ARGS`, once per loop, as
+# <name>.uring and <name>.epoll. PLAIN: built without sanitizer only.
+# SERIAL: never beside another test (timing).
+function(uhmm_add_test name)
+	cmake_parse_arguments(T "RUN_UNDER_UHMM;SERIAL;PLAIN" "TIMEOUT"
+		"LABEL;SOURCES;DEPS;ARGS;UHMM_ARGS;NEEDS" ${ARGN})
+	if(NOT T_LABEL OR NOT T_SOURCES)
+		message(FATAL_ERROR "test ${name}: LABEL and SOURCES needed")
+	endif()
+	add_executable(${name} ${T_SOURCES})
+	target_link_libraries(${name} PRIVATE uhmm_flags)
+	if(T_RUN_UNDER_UHMM OR T_PLAIN)
+		uhmm_link_deps(${name} PRIVATE _plain ${T_DEPS})
+	else()
+		target_link_libraries(${name} PRIVATE uhmm_sanitize)
+		uhmm_link_deps(${name} PRIVATE "" ${T_DEPS})
+	endif()
+	uhmm_apply_tidy(${name})
+	set(opts LABEL ${T_LABEL})
+	if(T_TIMEOUT)
+		list(APPEND opts TIMEOUT ${T_TIMEOUT})
+	endif()
+	if(T_SERIAL)
+		list(APPEND opts SERIAL)
+	endif()
+	if(NOT T_RUN_UNDER_UHMM)
+		uhmm_add_command_test(${name} ${opts}
+			COMMAND $<TARGET_FILE:${name}> ${T_ARGS})
+		return()
+	endif()
+	foreach(loop IN LISTS UHMM_LOOPS)
+		uhmm_add_command_test(${name}.${loop} ${opts}
+			COMMAND ${PROJECT_BINARY_DIR}/uhmm run --loop ${loop}
+				${T_UHMM_ARGS} -- $<TARGET_FILE:${name}>
+				${T_ARGS})
+	endforeach()
+endfunction()
+
+# uhmm_add_command_test(<name> LABEL <label>... COMMAND ... [TIMEOUT s] [SERIAL])
+#
+# Any command as a test, with the same rules.
+function(uhmm_add_command_test name)
+	cmake_parse_arguments(T "SERIAL" "TIMEOUT" "LABEL;COMMAND" ${ARGN})
+	if(NOT T_TIMEOUT)
+		set(T_TIMEOUT 60)
+	endif()
+	add_test(NAME ${name} COMMAND ${T_COMMAND})
+	set_tests_properties(${name} PROPERTIES
+		LABELS "${T_LABEL}" TIMEOUT ${T_TIMEOUT} SKIP_RETURN_CODE 77
+		ENVIRONMENT_MODIFICATION "${UHMM_TEST_ENV}")
+	if(T_SERIAL)
+		set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+	endif()
+endfunction()
