@@ -12,8 +12,7 @@ set(UHMM_TEST_ENV
 	UHMM_DEBUG=unset: LD_PRELOAD=unset:)
 
 # uhmm_add_test(<name> LABEL <label>... SOURCES ... [DEPS ...] [ARGS ...]
-#	[TIMEOUT seconds] [RUN_UNDER_UHMM] [UHMM_ARGS ...] [SERIAL] [PLAIN]
-#	[NEEDS <target>...])
+#	[TIMEOUT seconds] [RUN_UNDER_UHMM] [UHMM_ARGS ...] [SERIAL] [PLAIN])
 #
 # RUN_UNDER_UHMM: the program is an unmodified one: built without sanitizer,
 # run as `uhmm run --loop L UHMM_ARGS -- program ARGS`, once per loop, as
@@ -21,7 +20,7 @@ set(UHMM_TEST_ENV
 # SERIAL: never beside another test (timing).
 function(uhmm_add_test name)
 	cmake_parse_arguments(T "RUN_UNDER_UHMM;SERIAL;PLAIN" "TIMEOUT"
-		"LABEL;SOURCES;DEPS;ARGS;UHMM_ARGS;NEEDS" ${ARGN})
+		"LABEL;SOURCES;DEPS;ARGS;UHMM_ARGS" ${ARGN})
 	if(NOT T_LABEL OR NOT T_SOURCES)
 		message(FATAL_ERROR "test ${name}: LABEL and SOURCES needed")
 	endif()
