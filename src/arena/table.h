@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* table.h - sparse table: 45-bit index -> 64-bit word, 0 is "nothing"
+ *
+ * Owns:   its nodes, which are objects of UHMM_SLAB_NODE (512 words each,
+ *         five levels, like a page table). Nodes that become empty are freed.
+ * Stores: one aligned 64-bit atomic store each (release), so that whoever
+ *         maps the store later sees the old or the new word.
+ */
+#ifndef UHMM_ARENA_TABLE_H
+#define UHMM_ARENA_TABLE_H
+
+#include "arena/store.h"
+
+#define UHMM_TABLE_INDEX_BITS 45
+
+/** All zero is an empty table. Lives in the store or in ordinary memory. */
+struct uhmm_table {
+	uint32_t root;	/* node index, 0: none */
+	uint32_t zero;
+	uint64_t count;	/* words that are not 0 */
+};
+
+/** uhmm_table_get() - word at @index; 0 also for an index out of range */
+uint64_t uhmm_table_get(const struct uhmm_store *store,
+			const struct uhmm_table *t, uint64_t index);
+
+/**
+ * uhmm_table_set() - store @word at @index
+ * Return: 0; -ENOMEM no node left (never when @word is 0 or replaces another);
+ * -EINVAL index out of range
+ */
+UHMM_CHECKED int uhmm_table_set(struct uhmm_store *store, struct uhmm_table *t,
+				uint64_t index, uint64_t word);
+
+/** uhmm_table_clear() - store 0 at @index */
+void uhmm_table_clear(struct uhmm_store *store, struct uhmm_table *t,
+		      uint64_t index);
+
+/**
+ * uhmm_table_next() - the first word that is not 0 in [*@index, @end)
+ * Skips empty nodes, so a sparse range costs its nodes only.
+ * Return: true, with *@index and *@word; false there is none
+ */
+bool uhmm_table_next(const struct uhmm_store *store, const struct uhmm_table *t,
+		     uint64_t *index, uint64_t end, uint64_t *word);
+
+/** uhmm_table_fini() - forget every word and free every node */
+void uhmm_table_fini(struct uhmm_store *store, struct uhmm_table *t);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* device.h - what a driver is to the daemon
+ *
+ * A device is a character device node the program sees, its driver ops and
+ * usually a pagemap. An open of it is a struct uhmm_file: it belongs to the
+ * opener's mm (where ranges are), while a call comes from some caller (where
+ * pointers are), perhaps another process.
+ *
+ * Locks:  the core's lock is held in every callback; (yields) as in mm.h.
+ * Errors: 0 or -errno, the kernel driver's values.
+ */
+#ifndef UHMM_DEVICE_DEVICE_H
+#define UHMM_DEVICE_DEVICE_H
+
+#include "mm/mm.h"
+#include "mm/pagemap.h"
+
+/** Memory of the process that made a call. */
+struct uhmm_user {
+	/**
+	 * copy_from(), copy_to() - (yields) @bytes between a buffer of ours
+	 * and @addr of the caller, with the caller's permissions, bringing
+	 * device pages back as a CPU access would
+	 * Return: 0; -EFAULT some of it is not accessible (a part may have
+	 * been copied)
+	 * Kernel: copy_from_user(), copy_to_user().
+	 */
+	int (*copy_from)(struct uhmm_user *user, void *to, uint64_t addr,
+			 uint64_t bytes);
+	int (*copy_to)(struct uhmm_user *user, uint64_t addr,
+		       const void *from, uint64_t bytes);
+};
+
+struct uhmm_device;
+struct uhmm_file;
+
+/** What a driver counts for --stats; the daemon prints them by name. */
+struct uhmm_device_counters {
+	uint64_t opens;
+	uint64_t migrate_to_dev_pages;
+	uint64_t migrate_to_sys_pages;
+	uint64_t cpu_faults;
+	uint64_t cpu_fault_pages;
+	uint64_t exclusive_pages;
+	uint64_t revoke_faults;
+	uint64_t evictions;
+	uint64_t refused_nomem;
+	uint64_t refused_other;
+	uint64_t errors;
+};
+
+struct uhmm_device_ops {
+	const char *name;	/* of the driver: "dmirror" */
+	/** start() - device comes up; make the pagemap. 0 or -errno */
+	int (*start)(struct uhmm_device *dev);
+	/** stop() - (yields) device goes; every page goes back */
+	void (*stop)(struct uhmm_device *dev);
+	/** open() - file->mm is the opener's. 0 or -errno */
+	int (*open)(struct uhmm_file *file);
+	/** release() - (yields) last reference of the open is gone */
+	void (*release)(struct uhmm_file *file);
+	/** ioctl() - (yields) Return: >= 0 or -errno */
+	int64_t (*ioctl)(struct uhmm_file *file, struct uhmm_user *user,
+			 uint64_t cmd, uint64_t arg);
+	/** mmap_name() - NULL: the device cannot be mapped; else the name of
+	 *  the memory the mapping gets ("hmm_dmirror0") */
+	const char *(*mmap_name)(struct uhmm_file *file);
+};
+
+/** struct uhmm_device - one minor */
+struct uhmm_device {
+	struct uhmm_core *core;			/* (in) */
+	const struct uhmm_device_ops *ops;	/* (in) */
+	uint32_t minor;				/* (in) */
+	enum uhmm_memory_type type;		/* (in) */
+	uint64_t npages;			/* (in) capacity */
+	uint8_t uuid[16];			/* (in) identity and owner */
+	struct uhmm_pagemap pgmap;
+	struct uhmm_device_counters count;
+	void *driver;				/* the driver's */
+};
+
+/** struct uhmm_file - one open of a device */
+struct uhmm_file {
+	struct uhmm_device *dev;
+	struct uhmm_mm *mm;	/* the opener's; referenced */
+	uint32_t flags;		/* of open(2) */
+	void *driver;		/* the driver's */
+};
+
+/** The kernel's HMM test device (lib/test_hmm.c): driver of minors 0..3. */
+extern const struct uhmm_device_ops uhmm_dmirror_ops;
+
+#endif

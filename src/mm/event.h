@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* event.h - what the program (its kernel) did to its mappings
+ *
+ * The daemon calls these for each userfaultfd event and for each hook that has
+ * no event, in the order the kernel gave them. None yields and none fails: the
+ * thing has happened already.
+ */
+#ifndef UHMM_MM_EVENT_H
+#define UHMM_MM_EVENT_H
+
+#include "mm/mm.h"
+
+/**
+ * uhmm_event_unmap() - munmap, MADV_DONTNEED, MADV_REMOVE of @r: entries are
+ * dropped, device pages freed, migrations of these pages fail
+ * Kernel: zap_page_range().
+ */
+void uhmm_event_unmap(struct uhmm_mm *mm, struct uhmm_range r);
+
+/** uhmm_event_remap() - mremap moved [@from, +@npages) to @to */
+void uhmm_event_remap(struct uhmm_mm *mm, uhmm_vpn_t from, uhmm_vpn_t to,
+		      uint64_t npages);
+
+/**
+ * uhmm_event_protect() - mprotect changed the protection of @r: entries become
+ * READ, mirrors forget
+ * Kernel: change_pte_range().
+ */
+void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r);
+
+/**
+ * uhmm_event_fork() - @child was forked from @parent: both map the same device
+ * pages from now on, read-only
+ * Return: 0; -ENOMEM: the child lacks entries and must not run on
+ * Kernel: copy_nonpresent_pte().
+ */
+UHMM_CHECKED int uhmm_event_fork(struct uhmm_mm *parent,
+				 struct uhmm_mm *child);
+
+#endif

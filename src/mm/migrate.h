@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* migrate.h - move pages between a program and a device, in three phases
+ *
+ * Theory of operation (kernel: mm/migrate_device.c, migrate_vma_*()).
+ *   setup     looks at each page of the range and locks those that can move:
+ *             a migration entry is put in the shadow, src[i] says what it is.
+ *   (driver)  gives each src[i] with MIGRATE a destination in dst[i], or 0.
+ *   pages     moves the bytes. Here the kernel's driver would have copied
+ *             already; with us only the engine reaches the program's pages, so
+ *             the copy is part of this phase. src[i] loses MIGRATE where it
+ *             did not work.
+ *   finalize  replaces the migration entries by what is true now and wakes who
+ *             waited. Always called when setup returned 0.
+ * Partial success is data, not an error: look at src[] after pages.
+ *
+ * src[] and dst[] hold one word per base page: enum uhmm_migrate_pfn flags and
+ * a number above UHMM_MIGRATE_PFN_SHIFT. Which space the number is of is said
+ * by DEVICE_PRIVATE (S1.4): set, a device page number; clear, a system page,
+ * which has no number a daemon could know (0).
+ */
+#ifndef UHMM_MM_MIGRATE_H
+#define UHMM_MM_MIGRATE_H
+
+#include "mm/mm.h"
+#include "mm/pagemap.h"
+
+enum uhmm_migrate_pfn {
+	UHMM_MIGRATE_PFN_VALID = 1 << 0,	/* there is a page */
+	UHMM_MIGRATE_PFN_MIGRATE = 1 << 1,	/* it can, it did move */
+	UHMM_MIGRATE_PFN_WRITE = 1 << 3,	/* entry was writable */
+	UHMM_MIGRATE_PFN_COMPOUND = 1 << 4,	/* first of a PMD-sized unit */
+	UHMM_MIGRATE_PFN_DEVICE_PRIVATE = 1 << 5, /* number is a device's */
+};
+#define UHMM_MIGRATE_PFN_SHIFT 6
+
+enum uhmm_migrate_vma_flags {
+	UHMM_MIGRATE_VMA_SELECT_SYSTEM = 1 << 0,
+	UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE = 1 << 1,
+	UHMM_MIGRATE_VMA_SELECT_DEVICE_COHERENT = 1 << 2,
+	UHMM_MIGRATE_VMA_SELECT_COMPOUND = 1 << 3,
+};
+
+/** uhmm_migrate_pfn() - word for device page @dpfn */
+static inline uint64_t uhmm_migrate_pfn(uhmm_dpfn_t dpfn)
+{
+	return dpfn.val << UHMM_MIGRATE_PFN_SHIFT | UHMM_MIGRATE_PFN_VALID |
+	       UHMM_MIGRATE_PFN_DEVICE_PRIVATE;
+}
+
+/** uhmm_migrate_pfn_is_device() - does @mpfn name a device page? */
+static inline bool uhmm_migrate_pfn_is_device(uint64_t mpfn)
+{
+	return (mpfn & UHMM_MIGRATE_PFN_VALID) &&
+	       (mpfn & UHMM_MIGRATE_PFN_DEVICE_PRIVATE);
+}
+
+/** uhmm_migrate_pfn_to_dpfn() - the device page @mpfn names; it names one */
+static inline uhmm_dpfn_t uhmm_migrate_pfn_to_dpfn(uint64_t mpfn)
+{
+	assert(uhmm_migrate_pfn_is_device(mpfn));
+	return UHMM_DPFN(mpfn >> UHMM_MIGRATE_PFN_SHIFT);
+}
+
+/** dst[] of a device-to-system migration: an ordinary page, please */
+#define UHMM_MIGRATE_PFN_SYSTEM ((uint64_t)UHMM_MIGRATE_PFN_VALID)
+
+/** Pages one setup may span: a PMD-sized unit of the largest base page size
+ *  we know is larger, so callers work in pieces of pmd_npages or this. */
+#define UHMM_MIGRATE_NPAGES_MAX 512
+
+struct uhmm_flight;
+
+/** struct uhmm_migrate_vma - one migration of [start, end), in one VMA */
+struct uhmm_migrate_vma {
+	struct uhmm_mm *mm;		/* (in) */
+	struct uhmm_range range;	/* (in) <= UHMM_MIGRATE_NPAGES_MAX */
+	uint64_t *src;			/* (in) room, (out) per page */
+	uint64_t *dst;			/* (in) room, zeroed by setup */
+	const struct uhmm_pagemap *pgmap; /* (in) whose device pages are
+					 * selected; owner of the notification */
+	unsigned int flags;		/* (in) uhmm_migrate_vma_flags */
+	uint64_t cpages;		/* (out) src[] with MIGRATE after setup */
+	struct uhmm_vma vma;		/* (out) the mapping */
+	struct uhmm_flight *flight;	/* (internal) */
+};
+
+/**
+ * uhmm_migrate_vma_setup() - (yields) collect and lock
+ * Return: 0, then pages and finalize must follow; -EINVAL empty range, not in
+ * one VMA, hugetlb, special; -ENOMEM; -ESRCH mm gone
+ */
+UHMM_CHECKED int uhmm_migrate_vma_setup(struct uhmm_migrate_vma *args);
+
+/** uhmm_migrate_vma_pages() - (yields) move what has a destination */
+void uhmm_migrate_vma_pages(struct uhmm_migrate_vma *args);
+
+/** uhmm_migrate_vma_finalize() - (yields) unlock, wake, release what failed */
+void uhmm_migrate_vma_finalize(struct uhmm_migrate_vma *args);
+
+/**
+ * uhmm_migrate_to_ram() - (yields) device pages of @pgmap (NULL: any) in @r
+ * become ordinary pages of @mm and of all who share them
+ * Return: pages that came back (>= 0); -ESRCH
+ * Kernel: what a driver's migrate_to_ram does with migrate_vma_*().
+ */
+UHMM_CHECKED int64_t uhmm_migrate_to_ram(struct uhmm_mm *mm,
+					 struct uhmm_range r,
+					 const struct uhmm_pagemap *pgmap);
+
+/**
+ * uhmm_migrate_evict() - (yields) every page of @pgmap goes back to whoever
+ * maps it; a page that is on its way is waited for
+ * Return: pages that came back
+ * Kernel: migrate_device_range() as a driver's eviction uses it.
+ */
+uint64_t uhmm_migrate_evict(struct uhmm_pagemap *pgmap);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* mm.h - the core and the address spaces it mirrors
+ *
+ * Theory of operation. The core is everything semantic in one daemon: the
+ * store, the devices, the mms. One lock covers it. Code in src/mm and in a
+ * driver runs with that lock held and reads top to bottom like kernel code; a
+ * call marked (yields) may drop it, run other work, and take it again: what
+ * was known of leaves, mappings and opens must then be looked up again. A page
+ * that is on its way is a migration entry in the shadow, which is its lock:
+ * whoever meets one waits and looks again.
+ *
+ * Owns:   uhmm_mm and the list of them.
+ * Locks:  caller holds the core's lock, everywhere.
+ * Errors: 0 or -errno.
+ */
+#ifndef UHMM_MM_MM_H
+#define UHMM_MM_MM_H
+
+#include "base/list.h"
+#include "mm/notifier.h"
+#include "mm/shadow.h"
+#include "sys/mm_ops.h"
+
+struct uhmm_pagemap;
+struct uhmm_core;
+struct uhmm_mm;
+
+/** What the core needs of the daemon (or of a test). */
+struct uhmm_core_ops {
+	/**
+	 * wait() - (yields) until wake() was called for this mm. May return
+	 * early; the caller looks again and comes back.
+	 */
+	void (*wait)(struct uhmm_core *core, struct uhmm_mm *mm);
+
+	/** wake() - all who wait for @mm look again */
+	void (*wake)(struct uhmm_core *core, struct uhmm_mm *mm);
+
+	/** page_ptr() - the bytes of device page @dpfn, in this process */
+	void *(*page_ptr)(struct uhmm_core *core, uhmm_dpfn_t dpfn);
+
+	/** now_ns() - monotonic time */
+	uint64_t (*now_ns)(struct uhmm_core *core);
+};
+
+/** struct uhmm_core - all semantic state of one daemon */
+struct uhmm_core {
+	struct uhmm_store store;
+	const struct uhmm_core_ops *ops;
+	void *ops_ctx;
+	uint64_t page_bytes;
+	uint64_t pmd_npages;		/* pages of a PMD-sized unit */
+	struct uhmm_list mms;		/* of uhmm_mm.link */
+	struct uhmm_list pagemaps;	/* of uhmm_pagemap.link */
+};
+
+/** struct uhmm_mm - one mirrored address space */
+struct uhmm_mm {
+	struct uhmm_list link;		/* in uhmm_core.mms */
+	struct uhmm_core *core;
+	uint32_t slot;			/* of its record in the store */
+	uint32_t refs;
+	bool gone;			/* the program is; every op fails */
+	const struct uhmm_mm_ops *ops;
+	void *ops_ctx;
+	struct uhmm_list notifiers;	/* of uhmm_notifier.link */
+	uint64_t inval_seq;		/* +1 at each invalidation */
+};
+
+/** uhmm_core_init() - @store is formatted or attached; geometry in bytes */
+void uhmm_core_init(struct uhmm_core *core, struct uhmm_store store,
+		    const struct uhmm_core_ops *ops, void *ops_ctx,
+		    uint64_t page_bytes, uint64_t pmd_bytes);
+
+/**
+ * uhmm_mm_create() - begin to mirror a program; one reference, the caller's
+ * Return: 0 with *@mm; -ENOMEM
+ */
+UHMM_CHECKED int uhmm_mm_create(struct uhmm_core *core,
+				const struct uhmm_mm_ops *ops, void *ops_ctx,
+				uint32_t pid, struct uhmm_mm **mm);
+
+/**
+ * uhmm_mm_exit() - the program is gone: its entries are dropped, its device
+ * pages freed, notifiers told, waiters woken. Objects stay until the last put.
+ * Kernel: exit_mmap().
+ */
+void uhmm_mm_exit(struct uhmm_mm *mm);
+
+void uhmm_mm_get(struct uhmm_mm *mm);
+void uhmm_mm_put(struct uhmm_mm *mm);
+
+/** uhmm_mm_find() - the live mm of record @slot, or NULL */
+struct uhmm_mm *uhmm_mm_find(struct uhmm_core *core, uint32_t slot);
+
+/**
+ * uhmm_mm_leaf() - the entry at @vpn; none also for an mm that is gone
+ */
+uhmm_softleaf_t uhmm_mm_leaf(const struct uhmm_mm *mm, uhmm_vpn_t vpn);
+
+/**
+ * uhmm_mm_wait_leaf() - (yields) wait while @vpn is a migration entry
+ * Return: the entry that is there now, not a migration entry
+ */
+uhmm_softleaf_t uhmm_mm_wait_leaf(struct uhmm_mm *mm, uhmm_vpn_t vpn);
+
+/**
+ * uhmm_mm_settle() - (yields) entries of @r went away: where the mm has none
+ * left at all, its memory is made ordinary again
+ */
+void uhmm_mm_settle(struct uhmm_mm *mm, struct uhmm_range r);
+
+/**
+ * uhmm_mm_check() - prove the invariants of the whole core
+ * Return: 0; -EUCLEAN with a one-line reason in @why
+ */
+UHMM_CHECKED int uhmm_mm_check(struct uhmm_core *core, char *why,
+			       size_t why_bytes);
+
+#endif

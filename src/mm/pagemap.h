@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* pagemap.h - the memory of one device as the core knows it (S1.2)
+ *
+ * Kernel: struct dev_pagemap, memremap_device_private_pagemap().
+ */
+#ifndef UHMM_MM_PAGEMAP_H
+#define UHMM_MM_PAGEMAP_H
+
+#include "mm/dpfn.h"
+#include "mm/mm.h"
+#include "mm/page.h"
+
+enum uhmm_memory_type {
+	UHMM_MEMORY_DEVICE_PRIVATE = 1,
+	UHMM_MEMORY_DEVICE_COHERENT = 2,
+};
+
+/** A CPU touched device pages. What a driver's migrate_to_ram is told. */
+struct uhmm_device_fault {
+	struct uhmm_mm *mm;
+	struct uhmm_pagemap *pgmap;
+	uhmm_vpn_t vpn;
+	bool write;
+};
+
+struct uhmm_pagemap_ops {
+	/**
+	 * migrate_to_ram() - (yields) bring the page at fault->vpn back, at
+	 * least; usually by uhmm_migrate_to_ram()
+	 * Return: 0; -ENOMEM: the CPU will try again; -ESRCH
+	 */
+	int (*migrate_to_ram)(struct uhmm_device_fault *fault);
+};
+
+/** struct uhmm_pagemap - caller's storage; (in) fields set before memremap */
+struct uhmm_pagemap {
+	struct uhmm_list link;
+	struct uhmm_core *core;
+	enum uhmm_memory_type type;	/* (in) */
+	uint64_t npages;		/* (in) */
+	uint8_t owner[16];		/* (in) uuid; pages of one owner are
+					 * its devices' own */
+	const struct uhmm_pagemap_ops *ops; /* (in) */
+	void *driver;			/* (in) the driver's */
+	uint32_t range;			/* its range of device page numbers */
+};
+
+/**
+ * uhmm_memremap_device_private_pagemap() - reserve pgmap->npages numbers
+ * Return: 0; -EINVAL zero, overflow, no ops; -ENOSPC
+ */
+UHMM_CHECKED int uhmm_memremap_device_private_pagemap(
+	struct uhmm_core *core, struct uhmm_pagemap *pgmap);
+
+/** uhmm_memunmap_device_private_pagemap() - (yields) evict, then give back */
+void uhmm_memunmap_device_private_pagemap(struct uhmm_pagemap *pgmap);
+
+/** uhmm_pagemap_alloc() - a page (2^@order pages) of @pgmap; as page.h */
+UHMM_CHECKED int uhmm_pagemap_alloc(struct uhmm_pagemap *pgmap,
+				    unsigned int order, uhmm_dpfn_t *dpfn);
+
+/** uhmm_pagemap_of() - the pagemap that @dpfn is of, or NULL */
+struct uhmm_pagemap *uhmm_pagemap_of(struct uhmm_core *core, uhmm_dpfn_t dpfn);
+
+/** uhmm_pagemap_first(), _end() - its numbers */
+uhmm_dpfn_t uhmm_pagemap_first(const struct uhmm_pagemap *pgmap);
+uhmm_dpfn_t uhmm_pagemap_end(const struct uhmm_pagemap *pgmap);
+
+/** uhmm_pagemap_used() - pages allocated now; _peak(): at most so far */
+uint64_t uhmm_pagemap_used(const struct uhmm_pagemap *pgmap);
+uint64_t uhmm_pagemap_peak(const struct uhmm_pagemap *pgmap);
+
+#endif

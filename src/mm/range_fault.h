@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* range_fault.h - what is at each page of a range, as a device sees it
+ *
+ * Kernel: hmm_range_fault(). With no request it only looks (snapshot); with
+ * REQ_FAULT or REQ_WRITE it makes the pages accessible first, as a CPU access
+ * would, except that device pages of the caller's own pagemap stay.
+ */
+#ifndef UHMM_MM_RANGE_FAULT_H
+#define UHMM_MM_RANGE_FAULT_H
+
+#include "mm/mm.h"
+#include "mm/pagemap.h"
+
+#define UHMM_HMM_PFN_VALID (UINT64_C(1) << 63)
+#define UHMM_HMM_PFN_WRITE (UINT64_C(1) << 62)
+#define UHMM_HMM_PFN_ERROR (UINT64_C(1) << 61)
+#define UHMM_HMM_PFN_DEVICE_PRIVATE (UINT64_C(1) << 57)
+/** order of the mapping, 5 bits */
+#define UHMM_HMM_PFN_ORDER_SHIFT 52
+/** Ours: the base-size zero page. A daemon has no page to compare with. */
+#define UHMM_HMM_PFN_ZERO (UINT64_C(1) << 51)
+/** Ours: the CPU maps it by a PUD; order is then only a hint. */
+#define UHMM_HMM_PFN_NUMBER_MASK ((UINT64_C(1) << 51) - 1)
+
+#define UHMM_HMM_PFN_REQ_FAULT UHMM_HMM_PFN_VALID
+#define UHMM_HMM_PFN_REQ_WRITE UHMM_HMM_PFN_WRITE
+
+struct uhmm_range_fault {
+	struct uhmm_notifier *notifier;	/* (in) */
+	uint64_t notifier_seq;		/* (in) from read_begin */
+	struct uhmm_range range;	/* (in) */
+	uint64_t *hmm_pfns;		/* (out) one word per page: flags and,
+					 * with DEVICE_PRIVATE, a device page
+					 * number; else 0 */
+	uint64_t default_flags;		/* (in) 0 or REQ_FAULT [| REQ_WRITE] */
+	const struct uhmm_pagemap *pgmap; /* (in) whose private pages are own;
+					 * NULL nobody's */
+};
+
+/**
+ * uhmm_range_fault() - (yields) fill hmm_pfns
+ * Return: 0; with a request also -EFAULT hole, no read permission, special
+ * mapping, beyond end of file; -EPERM write requested, mapping not writable;
+ * -EBUSY invalidated meanwhile, read_begin again; -ENOMEM; -ESRCH mm gone
+ */
+UHMM_CHECKED int uhmm_range_fault(struct uhmm_range_fault *range);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* mm_ops.h - what src/mm can have done to a program's memory
+ *
+ * Theory of operation. src/mm decides, an engine acts. An engine is one way to
+ * take a page from the CPU so that the next access stops ("trap"), to carry
+ * its bytes to a device page ("take") and to bring them back ("give"):
+ * engine_copy.c, later engine_move.c and engine_protect.c. src/mm does not
+ * know which one runs; unit tests give it a fake.
+ *
+ *   trap    from now on a CPU write to the pages, and a CPU access to pages
+ *           that are not there, stops until the daemon answers it
+ *   take    bytes of trapped pages go to device pages, the pages leave the CPU
+ *   give    device pages' bytes are there for the CPU again, the stopped wake
+ *   untrap  the pages are ordinary memory again, the stopped wake
+ *
+ * Every operation marked (yields) may let other work of the daemon run before
+ * it returns (it waits for the program's hands, or drops the core's lock for a
+ * long system call): what the caller knew about leaves must be looked up again.
+ *
+ * Errors: 0 or -errno. -ESRCH always means that the mm is gone. -EAGAIN never
+ * leaves an engine: it reads the pending events and tries again.
+ */
+#ifndef UHMM_SYS_MM_OPS_H
+#define UHMM_SYS_MM_OPS_H
+
+#include <uhmm/types.h>
+
+/** What one mapping (VMA) is. Filled by uhmm_mm_ops.vma_find. */
+struct uhmm_vma {
+	struct uhmm_range range;
+	bool read, write, exec;	/* VM_READ, VM_WRITE, VM_EXEC */
+	bool shared;		/* VM_SHARED */
+	bool anon;		/* no file behind it (a shared one is shmem) */
+	bool hugetlb;
+	bool special;		/* IO, PFNMAP, MIXEDMAP, DONTEXPAND: vdso,
+				 * vvar, a mapped device */
+};
+
+/**
+ * What the CPU's page table says of one page, as bits. 0 is an empty entry (or
+ * a marker that stands for one).
+ */
+enum uhmm_pte {
+	UHMM_PTE_PRESENT = 1 << 0,
+	UHMM_PTE_SWAP = 1 << 1,		/* swapped out or other non-present
+					 * entry that is not ours */
+	UHMM_PTE_ZERO = 1 << 2,		/* with PRESENT: the zero page */
+	UHMM_PTE_HUGE = 1 << 3,		/* with PRESENT: mapped by a PMD */
+	UHMM_PTE_FILE = 1 << 4,		/* with PRESENT: page cache or shmem */
+	UHMM_PTE_EXCLUSIVE = 1 << 5,	/* with PRESENT: mapped once only */
+	UHMM_PTE_WP = 1 << 6,		/* userfaultfd write-protected */
+	UHMM_PTE_PUD = 1 << 7,		/* with HUGE: mapped by a PUD */
+};
+
+/** What of a run is done how. */
+enum uhmm_run_flags {
+	UHMM_RUN_ZERO = 1 << 0,	/* take: nothing to copy, the device pages are
+				 * to be zero-filled; still drop what the CPU
+				 * may have there (the zero page) */
+	UHMM_RUN_WP = 1 << 1,	/* give: install read-only, a write stops */
+};
+
+/** @npages pages at @vpn of an mm, and the same number of pages at @dpfn. */
+struct uhmm_run {
+	uhmm_vpn_t vpn;
+	uhmm_dpfn_t dpfn;
+	uint64_t npages;
+	uint32_t flags;		/* enum uhmm_run_flags */
+	int32_t error;		/* (out) why it stopped at @done, or 0 */
+	uint64_t done;		/* (out) pages done, from the start */
+};
+
+/**
+ * struct uhmm_mm_ops - one engine, as src/mm sees it
+ * @ctx of every call is uhmm_mm.ops_ctx.
+ */
+struct uhmm_mm_ops {
+	/**
+	 * vma_find() - the mapping that holds @vpn, or the first above it
+	 * Return: 0 (look at @vma->range); -ENOENT nothing there or above;
+	 * -ESRCH
+	 */
+	int (*vma_find)(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma);
+
+	/**
+	 * scan() - page table state of each page of @r, enum uhmm_pte bits in
+	 * @pte[0 .. npages). Faults nothing in.
+	 * Return: 0; -ESRCH; -ENOMEM
+	 */
+	int (*scan)(void *ctx, struct uhmm_range r, uint8_t *pte);
+
+	/**
+	 * trap() - (yields) @r, in one VMA. When it returns 0 every unmap,
+	 * remap or removal that happened before is known to src/mm.
+	 * Return: 0; -EINVAL this mapping cannot be trapped by this engine;
+	 * -ENOMEM; -EBUSY another userfaultfd has it; -ESRCH
+	 */
+	int (*trap)(void *ctx, struct uhmm_range r);
+
+	/**
+	 * untrap() - (yields) @r holds no leaf any more: ordinary memory
+	 * again. Parts that are not mapped or not trapped are fine.
+	 * Return: 0; -ESRCH
+	 */
+	int (*untrap)(void *ctx, struct uhmm_range r);
+
+	/**
+	 * unprotect() - @r stays trapped for missing pages, but its present
+	 * pages may be written again; who stopped there wakes.
+	 * Return: 0; -ESRCH
+	 */
+	int (*unprotect)(void *ctx, struct uhmm_range r);
+
+	/**
+	 * take() - (yields) for each run: bytes to the device pages, then the
+	 * pages leave the CPU. run[i].done says how far each came; pages past
+	 * it are where they were.
+	 * Return: 0 when all were tried (look at each run); -ESRCH
+	 */
+	int (*take)(void *ctx, struct uhmm_run *run, unsigned int nruns);
+
+	/**
+	 * give() - (yields) for each run: the device pages' bytes are in
+	 * place for the CPU. A page that is there already ends its run with
+	 * error -EEXIST, one whose mapping is gone with -ENOENT.
+	 * Return: 0 when all were tried; -ESRCH
+	 */
+	int (*give)(void *ctx, struct uhmm_run *run, unsigned int nruns);
+
+	/**
+	 * give_zero() - (yields) answer a CPU access to a trapped page that
+	 * has no leaf: the zero page, or for @write a page of zeros.
+	 * Return: 0, also when a page is there already; -ENOENT mapping gone;
+	 * -ESRCH
+	 */
+	int (*give_zero)(void *ctx, uhmm_vpn_t vpn, bool write);
+
+	/** wake() - whoever stopped in @r looks again. 0 or -ESRCH. */
+	int (*wake)(void *ctx, struct uhmm_range r);
+
+	/**
+	 * fault_in() - (yields) make each page of @r present as a CPU read
+	 * (or @write) of it would. @r lies in one VMA that allows it and holds
+	 * no leaf.
+	 * Return: 0; -EFAULT mapping changed, beyond the end of a file,
+	 * poisoned; -ENOMEM; -ESRCH
+	 */
+	int (*fault_in)(void *ctx, struct uhmm_range r, bool write);
+
+	/**
+	 * read() - copy present pages [@vpn, +@npages) to @buf
+	 * write() - and @buf to present, writable pages
+	 * Return: pages done, fewer when a page is not there (0: the first);
+	 * -ESRCH
+	 */
+	int64_t (*read)(void *ctx, uhmm_vpn_t vpn, uint64_t npages, void *buf);
+	int64_t (*write)(void *ctx, uhmm_vpn_t vpn, uint64_t npages,
+			 const void *buf);
+};
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* wire.h - messages between a program and the daemon: layout and validation
+ *
+ * Theory of operation. One SEQPACKET datagram is one message: struct
+ * uhmm_wire_header, then the fixed body of its id, nothing after it.
+ * Descriptors travel beside it (fdpass.h); text (statistics) as a memfd. Fixed widths, natural alignment,
+ * explicit zero padding, no pointers: addresses of the program are uint64_t
+ * and are never dereferenced by the daemon.
+ *
+ * A program holds one or more channels (connected sockets) of its session. On
+ * each there is at most one request under way. While it waits for the reply it
+ * may get "hands" messages; it does what they say and answers them. The agent's
+ * channel carries only "hands".
+ *
+ * No I/O here, so that the fuzzer and both sides use the same checks.
+ * Errors: 0 or -errno.
+ */
+#ifndef UHMM_WIRE_WIRE_H
+#define UHMM_WIRE_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uhmm/types.h>
+
+#define UHMM_WIRE_MAGIC 0x6d6d6875u	/* "uhmm" */
+#define UHMM_WIRE_VERSION 1u
+#define UHMM_WIRE_FDS_MAX 8
+#define UHMM_WIRE_RANGES_MAX 64
+
+/** First member of every message. */
+struct uhmm_wire_header {
+	uint32_t magic;
+	uint16_t id;		/* from wire_msgs.def */
+	uint16_t flags;		/* enum uhmm_wire_flags */
+	uint32_t seq;		/* reply quotes the request's */
+	int32_t error;		/* reply: 0 or -errno; request: 0 */
+};
+
+enum uhmm_wire_flags {
+	UHMM_WIRE_REPLY = 1 << 0,
+};
+
+/** Names one open of a device: what the device fd carries. */
+struct uhmm_wire_token {
+	uint64_t word[2];
+};
+
+struct uhmm_msg_empty {
+	uint64_t zero;
+};
+
+enum uhmm_role {
+	UHMM_ROLE_CALLER = 1,	/* a thread's channel: requests */
+	UHMM_ROLE_AGENT = 2,	/* the agent's: hands only */
+};
+
+/**
+ * First message of a session. Descriptors, in this order: userfaultfd,
+ * /proc/self/mem, /proc/self/pagemap, /proc/self/maps, pidfd.
+ */
+struct uhmm_msg_hello {
+	uint32_t version;	/* UHMM_WIRE_VERSION */
+	uint32_t page_bytes;
+	uint32_t pid;		/* as the program sees it; a hint only */
+	uint32_t flags;		/* enum uhmm_hello_flags */
+	uint64_t uffd_features;	/* granted by UFFDIO_API */
+	struct uhmm_wire_token parent;	/* session forked from, or 0 */
+	uint64_t fork_id;	/* number of that fork, or 0 */
+};
+
+enum uhmm_hello_flags {
+	UHMM_HELLO_USER_MODE_ONLY = 1 << 0,	/* kernel-mode faults fail */
+	UHMM_HELLO_EVENT_FORK = 1 << 1,
+};
+
+struct uhmm_msg_hello_reply {
+	uint32_t version;
+	uint32_t zero;
+	struct uhmm_wire_token session;	/* secret; a join quotes it */
+};
+
+/** First message of each further channel of a session. */
+struct uhmm_msg_join {
+	uint32_t version;
+	uint32_t role;		/* enum uhmm_role */
+	struct uhmm_wire_token session;
+};
+
+struct uhmm_msg_open {
+	uint32_t minor;		/* N of /dev/hmm_dmirrorN */
+	uint32_t flags;		/* of open(2) */
+};
+
+struct uhmm_msg_token {
+	struct uhmm_wire_token open;
+};
+
+struct uhmm_msg_ioctl {
+	struct uhmm_wire_token open;
+	uint64_t cmd;
+	uint64_t arg;		/* address in the caller */
+};
+
+struct uhmm_msg_ioctl_reply {
+	int64_t ret;		/* as ioctl(2) returns when error is 0 */
+};
+
+/** mmap of a device fd. The reply carries a memory descriptor to map. */
+struct uhmm_msg_mmap {
+	struct uhmm_wire_token open;
+	uint64_t bytes;
+	uint64_t offset_bytes;
+	uint32_t prot;
+	uint32_t flags;
+};
+
+/** The program changed (has changed, when the call comes) the protection. */
+struct uhmm_msg_protect {
+	uint64_t addr;
+	uint64_t bytes;
+	uint32_t prot;
+	uint32_t zero;
+};
+
+enum uhmm_fork_phase {
+	UHMM_FORK_PREPARE = 1,	/* parent, before */
+	UHMM_FORK_PARENT = 2,	/* parent, after */
+};
+
+struct uhmm_msg_fork {
+	uint32_t phase;		/* enum uhmm_fork_phase */
+	uint32_t zero;
+	uint64_t fork_id;
+};
+
+enum uhmm_hands_op {
+	UHMM_HANDS_ZAP = 1,		/* MADV_DONTNEED */
+	UHMM_HANDS_POPULATE_READ = 2,	/* MADV_POPULATE_READ */
+	UHMM_HANDS_POPULATE_WRITE = 3,	/* MADV_POPULATE_WRITE */
+};
+
+struct uhmm_wire_range {
+	uint64_t addr;
+	uint64_t bytes;
+};
+
+/** Do @op on each range, in order, until one fails. */
+struct uhmm_msg_hands {
+	uint32_t op;		/* enum uhmm_hands_op */
+	uint32_t nranges;
+	struct uhmm_wire_range range[UHMM_WIRE_RANGES_MAX];
+};
+
+/** header.error is that of the range that failed. */
+struct uhmm_msg_hands_reply {
+	uint32_t done;		/* ranges done */
+	uint32_t zero;
+};
+
+/** Any message, with room for the largest. */
+struct uhmm_wire_msg {
+	struct uhmm_wire_header header;
+	union {
+#define X(id, name, req, reply, nfds, reply_nfds) \
+		req name; \
+		reply name##_reply;
+#include "wire/wire_msgs.def"
+#undef X
+		unsigned char bytes[1];
+	} body;
+};
+
+enum uhmm_wire_id {
+#define X(id, name, req, reply, nfds, reply_nfds) UHMM_WIRE_##name = id,
+#include "wire/wire_msgs.def"
+#undef X
+};
+
+/** uhmm_wire_name() - "ioctl" of UHMM_WIRE_ioctl; "?" of an unknown id */
+const char *uhmm_wire_name(uint16_t id);
+
+/**
+ * uhmm_wire_bytes() - size of message @id on the wire, header included
+ * Return: bytes; 0 unknown id
+ */
+size_t uhmm_wire_bytes(uint16_t id, bool reply);
+
+/**
+ * uhmm_wire_init() - zero @msg and fill the header of a request or a reply
+ */
+void uhmm_wire_init(struct uhmm_wire_msg *msg, uint16_t id, uint32_t seq,
+		    bool reply);
+
+/**
+ * uhmm_wire_check() - is what was received a well-formed message?
+ * @msg:   as received  @bytes: how much was received
+ * @nfds:  descriptors that came with it
+ * Checks magic, id, length, flags, padding that must be 0, counts and ranges
+ * of fields that have a fixed set of values, and the number of descriptors
+ * (a reply with an error carries none).
+ * Return: 0; -EPROTO
+ */
+UHMM_CHECKED int uhmm_wire_check(const struct uhmm_wire_msg *msg, size_t bytes,
+				 unsigned int nfds);
+
+#endif
