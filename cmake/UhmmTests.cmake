@@ -18,6 +18,9 @@ set(UHMM_TEST_ENV
 # run as `uhmm run --loop L UHMM_ARGS -- program ARGS`, once per loop, as
 # <name>.uring and <name>.epoll. PLAIN: built without sanitizer only.
 # SERIAL: never beside another test (timing).
+#
+# What runs under uhmm runs under tests/watchdog, which ends it a little before
+# the timeout, says where each thread stood, and lets no process be left behind.
 function(uhmm_add_test name)
 	cmake_parse_arguments(T "RUN_UNDER_UHMM;SERIAL;PLAIN" "TIMEOUT"
 		"LABEL;SOURCES;DEPS;ARGS;UHMM_ARGS" ${ARGN})
@@ -40,6 +43,10 @@ function(uhmm_add_test name)
 	if(T_SERIAL)
 		list(APPEND opts SERIAL)
 	endif()
+	if(NOT T_TIMEOUT)
+		set(T_TIMEOUT 60)
+	endif()
+	math(EXPR patience "${T_TIMEOUT} * 9 / 10")
 	if(NOT T_RUN_UNDER_UHMM)
 		uhmm_add_command_test(${name} ${opts}
 			COMMAND $<TARGET_FILE:${name}> ${T_ARGS})
@@ -47,7 +54,8 @@ function(uhmm_add_test name)
 	endif()
 	foreach(loop IN LISTS UHMM_LOOPS)
 		uhmm_add_command_test(${name}.${loop} ${opts}
-			COMMAND ${PROJECT_BINARY_DIR}/uhmm run --loop ${loop}
+			COMMAND $<TARGET_FILE:uhmm-watchdog> ${patience}
+				${PROJECT_BINARY_DIR}/uhmm run --loop ${loop}
 				${T_UHMM_ARGS} -- $<TARGET_FILE:${name}>
 				${T_ARGS})
 	endforeach()
