@@ -3,9 +3,9 @@
  *
  * Theory of operation. One SEQPACKET datagram is one message: struct
  * uhmm_wire_header, then the fixed body of its id, nothing after it.
- * Descriptors travel beside it (fdpass.h); text (statistics) as a memfd. Fixed widths, natural alignment,
- * explicit zero padding, no pointers: addresses of the program are uint64_t
- * and are never dereferenced by the daemon.
+ * Descriptors travel beside it (fdpass.h); text (statistics) as a memfd. Fixed
+ * widths, natural alignment, explicit zero padding, no pointers: addresses of
+ * the program are uint64_t and are never dereferenced by the daemon.
  *
  * A program holds one or more channels (connected sockets) of its session. On
  * each there is at most one request under way. While it waits for the reply it
@@ -66,7 +66,8 @@ struct uhmm_msg_hello {
 	uint32_t flags;		/* enum uhmm_hello_flags */
 	uint64_t uffd_features;	/* granted by UFFDIO_API */
 	struct uhmm_wire_token parent;	/* session forked from, or 0 */
-	uint64_t fork_id;	/* number of that fork, or 0 */
+	uint64_t fork_id;	/* number of that fork; 0 with a parent: a
+				 * fork that passed no hook (raw clone) */
 };
 
 enum uhmm_hello_flags {
@@ -106,7 +107,11 @@ struct uhmm_msg_ioctl_reply {
 	int64_t ret;		/* as ioctl(2) returns when error is 0 */
 };
 
-/** mmap of a device fd. The reply carries a memory descriptor to map. */
+/**
+ * mmap of a device fd. The reply carries a memory descriptor of at least @bytes
+ * bytes; the program maps it from its offset 0 on, whatever @offset_bytes is,
+ * and closes it. Not empty: the program refuses that itself.
+ */
 struct uhmm_msg_mmap {
 	struct uhmm_wire_token open;
 	uint64_t bytes;
@@ -115,7 +120,10 @@ struct uhmm_msg_mmap {
 	uint32_t flags;
 };
 
-/** The program changed (has changed, when the call comes) the protection. */
+/**
+ * The program changed (has changed, when the call comes) the protection. Never
+ * sent for an empty range.
+ */
 struct uhmm_msg_protect {
 	uint64_t addr;
 	uint64_t bytes;
@@ -131,7 +139,7 @@ enum uhmm_fork_phase {
 struct uhmm_msg_fork {
 	uint32_t phase;		/* enum uhmm_fork_phase */
 	uint32_t zero;
-	uint64_t fork_id;
+	uint64_t fork_id;	/* unique in the session, never 0 */
 };
 
 enum uhmm_hands_op {
@@ -145,14 +153,17 @@ struct uhmm_wire_range {
 	uint64_t bytes;
 };
 
-/** Do @op on each range, in order, until one fails. */
+/**
+ * Do @op on each range, in order, until one fails. No range is empty; those
+ * past @nranges are 0.
+ */
 struct uhmm_msg_hands {
 	uint32_t op;		/* enum uhmm_hands_op */
 	uint32_t nranges;
 	struct uhmm_wire_range range[UHMM_WIRE_RANGES_MAX];
 };
 
-/** header.error is that of the range that failed. */
+/** header.error is that of range[done], the one that failed. */
 struct uhmm_msg_hands_reply {
 	uint32_t done;		/* ranges done */
 	uint32_t zero;
@@ -161,7 +172,7 @@ struct uhmm_msg_hands_reply {
 /** Any message, with room for the largest. */
 struct uhmm_wire_msg {
 	struct uhmm_wire_header header;
-	union {
+	union uhmm_wire_body {
 #define X(id, name, req, reply, nfds, reply_nfds) \
 		req name; \
 		reply name##_reply;
@@ -187,10 +198,18 @@ const char *uhmm_wire_name(uint16_t id);
 size_t uhmm_wire_bytes(uint16_t id, bool reply);
 
 /**
- * uhmm_wire_init() - zero @msg and fill the header of a request or a reply
+ * uhmm_wire_init() - zero @msg, as far as message @id goes, and fill its header
  */
 void uhmm_wire_init(struct uhmm_wire_msg *msg, uint16_t id, uint32_t seq,
 		    bool reply);
+
+/**
+ * uhmm_wire_init_reply() - the same for the reply to @request
+ * @request: may be the header of @reply itself
+ * @error:   0 or -errno
+ */
+void uhmm_wire_init_reply(struct uhmm_wire_msg *reply,
+			  const struct uhmm_wire_header *request, int error);
 
 /**
  * uhmm_wire_check() - is what was received a well-formed message?
@@ -198,7 +217,8 @@ void uhmm_wire_init(struct uhmm_wire_msg *msg, uint16_t id, uint32_t seq,
  * @nfds:  descriptors that came with it
  * Checks magic, id, length, flags, padding that must be 0, counts and ranges
  * of fields that have a fixed set of values, and the number of descriptors
- * (a reply with an error carries none).
+ * (a reply with an error carries none). Not the version: who gets another one
+ * than its own answers with an error that says so (-EPROTONOSUPPORT).
  * Return: 0; -EPROTO
  */
 UHMM_CHECKED int uhmm_wire_check(const struct uhmm_wire_msg *msg, size_t bytes,

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* wire.c - the message table and what a well-formed message is */
+#include "wire/wire.h"
+
+#include <errno.h>
+
+#define SIZE(type, n) \
+	_Static_assert(sizeof(struct type) == (n), #type " changed size")
+#define AT(type, field, n) \
+	_Static_assert(offsetof(struct type, field) == (n), \
+		       #type "." #field " moved")
+
+SIZE(uhmm_wire_header, 16);
+AT(uhmm_wire_header, id, 4);
+AT(uhmm_wire_header, flags, 6);
+AT(uhmm_wire_header, seq, 8);
+AT(uhmm_wire_header, error, 12);
+SIZE(uhmm_wire_token, 16);
+SIZE(uhmm_msg_empty, 8);
+SIZE(uhmm_msg_hello, 48);
+AT(uhmm_msg_hello, page_bytes, 4);
+AT(uhmm_msg_hello, pid, 8);
+AT(uhmm_msg_hello, flags, 12);
+AT(uhmm_msg_hello, uffd_features, 16);
+AT(uhmm_msg_hello, parent, 24);
+AT(uhmm_msg_hello, fork_id, 40);
+SIZE(uhmm_msg_hello_reply, 24);
+AT(uhmm_msg_hello_reply, session, 8);
+SIZE(uhmm_msg_join, 24);
+AT(uhmm_msg_join, role, 4);
+AT(uhmm_msg_join, session, 8);
+SIZE(uhmm_msg_open, 8);
+AT(uhmm_msg_open, flags, 4);
+SIZE(uhmm_msg_token, 16);
+SIZE(uhmm_msg_ioctl, 32);
+AT(uhmm_msg_ioctl, cmd, 16);
+AT(uhmm_msg_ioctl, arg, 24);
+SIZE(uhmm_msg_ioctl_reply, 8);
+SIZE(uhmm_msg_mmap, 40);
+AT(uhmm_msg_mmap, bytes, 16);
+AT(uhmm_msg_mmap, offset_bytes, 24);
+AT(uhmm_msg_mmap, prot, 32);
+AT(uhmm_msg_mmap, flags, 36);
+SIZE(uhmm_msg_protect, 24);
+AT(uhmm_msg_protect, bytes, 8);
+AT(uhmm_msg_protect, prot, 16);
+SIZE(uhmm_msg_fork, 16);
+AT(uhmm_msg_fork, fork_id, 8);
+SIZE(uhmm_wire_range, 16);
+AT(uhmm_wire_range, bytes, 8);
+SIZE(uhmm_msg_hands, 8 + 16 * UHMM_WIRE_RANGES_MAX);
+AT(uhmm_msg_hands, nranges, 4);
+AT(uhmm_msg_hands, range, 8);
+SIZE(uhmm_msg_hands_reply, 8);
+AT(uhmm_wire_msg, body, 16);
+
+struct kind {
+	const char *name;
+	uint16_t bytes[2];	/* of the body: [0] request, [1] reply */
+	uint8_t nfds[2];
+};
+
+static const struct kind kinds[] = {
+#define X(id, name, req, reply, nfds, reply_nfds) \
+	[id] = { #name, { sizeof(req), sizeof(reply) }, { nfds, reply_nfds } },
+#include "wire/wire_msgs.def"
+#undef X
+};
+
+#define X(id, name, req, reply, nfds, reply_nfds)          \
+	_Static_assert((nfds) <= UHMM_WIRE_FDS_MAX &&      \
+			       (reply_nfds) <= UHMM_WIRE_FDS_MAX, \
+		       #name " carries too many descriptors");
+#include "wire/wire_msgs.def"
+#undef X
+
+static const struct kind *kind_of(uint16_t id)
+{
+	if (id >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[id].name)
+		return NULL;
+	return &kinds[id];
+}
+
+const char *uhmm_wire_name(uint16_t id)
+{
+	const struct kind *kind = kind_of(id);
+
+	return kind ? kind->name : "?";
+}
+
+size_t uhmm_wire_bytes(uint16_t id, bool reply)
+{
+	const struct kind *kind = kind_of(id);
+
+	return kind ? sizeof(struct uhmm_wire_header) + kind->bytes[reply] : 0;
+}
+
+void uhmm_wire_init(struct uhmm_wire_msg *msg, uint16_t id, uint32_t seq,
+		    bool reply)
+{
+	__builtin_memset(msg, 0, uhmm_wire_bytes(id, reply));
+	msg->header.magic = UHMM_WIRE_MAGIC;
+	msg->header.id = id;
+	msg->header.flags = reply ? UHMM_WIRE_REPLY : 0;
+	msg->header.seq = seq;
+}
+
+void uhmm_wire_init_reply(struct uhmm_wire_msg *reply,
+			  const struct uhmm_wire_header *request, int error)
+{
+	/* @reply may be the message that holds @request */
+	uint16_t id = request->id;
+	uint32_t seq = request->seq;
+
+	uhmm_wire_init(reply, id, seq, true);
+	reply->header.error = error;
+}
+
+static bool token_is_zero(const struct uhmm_wire_token *t)
+{
+	return !t->word[0] && !t->word[1];
+}
+
+/* Not empty, and its end is an address too. */
+static bool range_ok(uint64_t addr, uint64_t bytes)
+{
+	return bytes && addr + bytes > addr;
+}
+
+static bool hello_ok(const struct uhmm_msg_hello *m)
+{
+	const uint32_t known =
+		UHMM_HELLO_USER_MODE_ONLY | UHMM_HELLO_EVENT_FORK;
+
+	if (m->flags & ~known)
+		return false;
+	if (m->page_bytes < 4096 || (m->page_bytes & (m->page_bytes - 1)))
+		return false;
+	return !m->fork_id || !token_is_zero(&m->parent);
+}
+
+static bool hands_ok(const struct uhmm_msg_hands *m)
+{
+	if (m->op < UHMM_HANDS_ZAP || m->op > UHMM_HANDS_POPULATE_WRITE)
+		return false;
+	if (!m->nranges || m->nranges > UHMM_WIRE_RANGES_MAX)
+		return false;
+	for (uint32_t i = 0; i < m->nranges; i++) {
+		if (!range_ok(m->range[i].addr, m->range[i].bytes))
+			return false;
+	}
+	for (uint32_t i = m->nranges; i < UHMM_WIRE_RANGES_MAX; i++) {
+		if (m->range[i].addr || m->range[i].bytes)
+			return false;
+	}
+	return true;
+}
+
+static bool request_ok(const struct uhmm_wire_msg *msg)
+{
+	const union uhmm_wire_body *b = &msg->body;
+
+	switch (msg->header.id) {
+	case UHMM_WIRE_hello:
+		return hello_ok(&b->hello);
+	case UHMM_WIRE_join:
+		return b->join.role == UHMM_ROLE_CALLER ||
+		       b->join.role == UHMM_ROLE_AGENT;
+	case UHMM_WIRE_mmap:
+		return b->mmap.bytes;
+	case UHMM_WIRE_protect:
+		return !b->protect.zero &&
+		       range_ok(b->protect.addr, b->protect.bytes);
+	case UHMM_WIRE_fork:
+		return !b->fork.zero && b->fork.fork_id &&
+		       (b->fork.phase == UHMM_FORK_PREPARE ||
+			b->fork.phase == UHMM_FORK_PARENT);
+	case UHMM_WIRE_stats:
+	case UHMM_WIRE_check:
+	case UHMM_WIRE_stop:
+		return !b->stats.zero;
+	case UHMM_WIRE_hands:
+		return hands_ok(&b->hands);
+	default:
+		return true;	/* any value goes: open, ioctl, closed */
+	}
+}
+
+static bool reply_ok(const struct uhmm_wire_msg *msg)
+{
+	const union uhmm_wire_body *b = &msg->body;
+
+	switch (msg->header.id) {
+	case UHMM_WIRE_hello:
+		return !b->hello_reply.zero;
+	case UHMM_WIRE_ioctl:
+		return true;
+	case UHMM_WIRE_hands:
+		return !b->hands_reply.zero &&
+		       b->hands_reply.done <= UHMM_WIRE_RANGES_MAX;
+	default:
+		return !b->join_reply.zero;	/* struct uhmm_msg_empty */
+	}
+}
+
+static bool header_ok(const struct uhmm_wire_header *h)
+{
+	if (h->magic != UHMM_WIRE_MAGIC || (h->flags & ~UHMM_WIRE_REPLY))
+		return false;
+	if (h->flags & UHMM_WIRE_REPLY)
+		return h->error <= 0 && h->error >= -4095;
+	return h->error == 0;
+}
+
+int uhmm_wire_check(const struct uhmm_wire_msg *msg, size_t bytes,
+		    unsigned int nfds)
+{
+	const struct uhmm_wire_header *h = &msg->header;
+	const struct kind *kind;
+	bool reply;
+
+	if (bytes < sizeof(*h) || !header_ok(h))
+		return -EPROTO;
+	kind = kind_of(h->id);
+	reply = h->flags & UHMM_WIRE_REPLY;
+	if (!kind || bytes != uhmm_wire_bytes(h->id, reply))
+		return -EPROTO;
+	if (nfds != (h->error ? 0 : kind->nfds[reply]))
+		return -EPROTO;
+	return (reply ? reply_ok(msg) : request_ok(msg)) ? 0 : -EPROTO;
+}
