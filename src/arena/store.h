@@ -7,33 +7,95 @@
  * Why:    a daemon that dies is followed by another one that maps the same
  *         memory, perhaps elsewhere. So nothing in it is a pointer.
  * Growth: windows are laid out once for the largest size; memory that was
- *         never used is never touched.
+ *         never used is never touched. (Reading a hole of a memfd through a
+ *         shared mapping allocates it as well as writing does.)
+ * Slabs:  which objects are in use is said by a bitmap and by nothing else:
+ *         no list of free objects that a dying daemon could leave half
+ *         linked. The lowest free object is taken, so that slabs stay dense.
+ *         A free object is all zero.
  * Errors: 0 or -errno; index 0 is never an object.
  */
 #ifndef UHMM_ARENA_STORE_H
 #define UHMM_ARENA_STORE_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <uhmm/types.h>
 
+#include "arena/bitmap.h"
+
 enum uhmm_slab {
 	UHMM_SLAB_NODE,		/* 4 KiB node of a table (table.h) */
-	UHMM_SLAB_RMAP,		/* further mapper of a device page (page.h) */
+	UHMM_SLAB_RMAP,		/* mapper of a shared device page (page.h) */
 	UHMM_SLAB_MM,		/* an mm (mm.h) */
 	UHMM_SLAB_RANGE,	/* a range of device page numbers (dpfn.h) */
 	UHMM_SLAB_FLIGHT,	/* a migration that is under way (flight.h) */
 	UHMM_NR_SLABS
 };
 
-/** How large a store may become. All zero: the defaults. */
+/* Bytes of one object. Whoever defines the struct asserts that it fits. */
+#define UHMM_NODE_BYTES 4096
+#define UHMM_RMAP_BYTES 16
+#define UHMM_MM_BYTES 128
+#define UHMM_RANGE_BYTES 64
+#define UHMM_FLIGHT_BYTES 16384
+
+/** Pages of a PMD-sized unit. Ranges begin at a multiple of it. */
+#define UHMM_UNIT_ORDER 9
+#define UHMM_UNIT_NPAGES (1u << UHMM_UNIT_ORDER)
+
+/** An mm's slot is kept in 16 bits of a page's word. */
+#define UHMM_MM_MAX_SLOT UINT16_MAX
+
+/** How large a store may become. A member that is zero: its default. */
 struct uhmm_store_limits {
 	uint64_t dpfns;			/* device page numbers, default 2^33 */
 	uint32_t objects[UHMM_NR_SLABS];
 };
 
-struct uhmm_store_header;
+/** Where everything is; follows from the limits, constant once formatted.
+ *  Offsets in bytes from the store's base, windows begin at a page. */
+struct uhmm_store_layout {
+	uint64_t bytes;		/* of the whole store */
+	uint64_t dpfns;		/* limit, a multiple of UHMM_UNIT_NPAGES */
+	uint64_t page_words;	/* uint64_t per dpfn: page.c */
+	uint64_t page_bits;	/* bit per dpfn: page is not free */
+	uint64_t touched_bits;	/* bit per unit: its words were ever used */
+	uint64_t range_order;	/* uint32_t per range, by start: dpfn.c */
+	struct uhmm_bitmap unit_used;	/* a page of the unit is not free */
+	struct uhmm_bitmap unit_begun;	/* and another one is */
+	struct uhmm_slab_layout {
+		uint64_t objects_at;
+		uint32_t object_bytes;
+		uint32_t objects;	/* limit */
+		struct uhmm_bitmap used;
+	} slab[UHMM_NR_SLABS];
+};
+
+/** First page of the store. All but magic and layout is state. */
+struct uhmm_store_header {
+	uint64_t magic;		/* UHMM_STORE_MAGIC */
+	uint32_t version;	/* UHMM_STORE_VERSION */
+	uint32_t header_bytes;	/* sizeof(struct uhmm_store_header) */
+	struct uhmm_store_layout layout;
+	struct uhmm_slab_state {
+		uint32_t used;
+		uint32_t high;	/* largest index ever used */
+		uint32_t hint;	/* no object below it is free */
+		uint32_t zero;
+	} slab[UHMM_NR_SLABS];
+	uint64_t touched_units;	/* bits set in touched_bits */
+	uint64_t touched_words;	/* 64-bit words of it that are not 0 */
+	uint64_t dpfn_cursor;	/* where the next range is looked for */
+	uint32_t nranges;	/* entries of range_order */
+	uint32_t generation;	/* of the range reserved last */
+};
+
+#define UHMM_STORE_MAGIC UINT64_C(0x316d726f74736875)
+#define UHMM_STORE_VERSION 1
+#define UHMM_STORE_PAGE_BYTES 4096
 
 /** A store as this process sees it. */
 struct uhmm_store {
@@ -42,13 +104,17 @@ struct uhmm_store {
 	size_t bytes;
 };
 
-/** uhmm_store_bytes() - memory needed for @limits, a multiple of the page */
+/**
+ * uhmm_store_bytes() - memory needed for @limits, a multiple of the page
+ * @limits: NULL for the defaults
+ * Return: 0 when nobody can have that much
+ */
 size_t uhmm_store_bytes(const struct uhmm_store_limits *limits);
 
 /**
- * uhmm_store_format() - begin a new store in @mem
+ * uhmm_store_format() - begin a new store in @mem; touches its first page
  * @mem: zeroed memory of at least uhmm_store_bytes(@limits), page aligned
- * Return: 0; -EINVAL too small or misaligned
+ * Return: 0; -EINVAL too small, misaligned, or limits that cannot be
  */
 UHMM_CHECKED int uhmm_store_format(struct uhmm_store *store, void *mem,
 				   size_t bytes,
@@ -62,27 +128,58 @@ UHMM_CHECKED int uhmm_store_attach(struct uhmm_store *store, void *mem,
 				   size_t bytes);
 
 /**
- * uhmm_slab_alloc() - a zeroed object of @slab
+ * uhmm_slab_alloc() - a zeroed object of @slab, the lowest that is free
  * Return: its index; 0 when the slab is full
  */
 UHMM_CHECKED uint32_t uhmm_slab_alloc(struct uhmm_store *store,
 				      enum uhmm_slab slab);
+
+/** uhmm_slab_free() - zero object @index, which is in use, and give it back */
 void uhmm_slab_free(struct uhmm_store *store, enum uhmm_slab slab,
 		    uint32_t index);
 
-/** uhmm_slab_at() - object @index; asserts that it is one in range */
-void *uhmm_slab_at(const struct uhmm_store *store, enum uhmm_slab slab,
-		   uint32_t index);
+/** uhmm_slab_free_clean() - the same for an object that is all zero already,
+ *  which nobody checks */
+void uhmm_slab_free_clean(struct uhmm_store *store, enum uhmm_slab slab,
+			  uint32_t index);
+
+/** uhmm_slab_at() - object @index; asserts that there is or was such a one */
+static inline void *uhmm_slab_at(const struct uhmm_store *store,
+				 enum uhmm_slab slab, uint32_t index)
+{
+	const struct uhmm_store_header *hdr = store->hdr;
+	const struct uhmm_slab_layout *l = &hdr->layout.slab[slab];
+
+	assert(index > 0 && index <= hdr->slab[slab].high);
+	return store->base + l->objects_at + (size_t)index * l->object_bytes;
+}
 
 /** uhmm_slab_used() - objects of @slab in use */
-uint32_t uhmm_slab_used(const struct uhmm_store *store, enum uhmm_slab slab);
+static inline uint32_t uhmm_slab_used(const struct uhmm_store *store,
+				      enum uhmm_slab slab)
+{
+	return store->hdr->slab[slab].used;
+}
+
+/** uhmm_slab_room() - objects of @slab that can still be allocated */
+static inline uint32_t uhmm_slab_room(const struct uhmm_store *store,
+				      enum uhmm_slab slab)
+{
+	return store->hdr->layout.slab[slab].objects -
+	       store->hdr->slab[slab].used;
+}
+
+/** uhmm_slab_has() - is @index an object in use? Any number may be asked. */
+bool uhmm_slab_has(const struct uhmm_store *store, enum uhmm_slab slab,
+		   uint32_t index);
 
 /** uhmm_slab_next() - next used index after @index (0: the first), 0 at the
- *  end; for walkers such as uhmm_mm_check() */
+ *  end; for walkers such as uhmm_store_check() */
 uint32_t uhmm_slab_next(const struct uhmm_store *store, enum uhmm_slab slab,
 			uint32_t index);
 
-/** uhmm_store_metadata_bytes() - bytes of the store that were ever used */
+/** uhmm_store_metadata_bytes() - bytes of the store that were ever used, but
+ *  for a few pages of summaries */
 uint64_t uhmm_store_metadata_bytes(const struct uhmm_store *store);
 
 #endif

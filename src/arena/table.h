@@ -3,22 +3,44 @@
  *
  * Owns:   its nodes, which are objects of UHMM_SLAB_NODE (512 words each,
  *         five levels, like a page table). Nodes that become empty are freed.
+ * Links:  a word of an interior node is the index of the node below, and how
+ *         many of that one's words are not 0:
+ *
+ *           63    48 47     32 31                 0
+ *          |   0    |  count  |    node index      |
+ *
  * Stores: one aligned 64-bit atomic store each (release), so that whoever
- *         maps the store later sees the old or the new word.
+ *         maps the store later sees the old or the new word. A count is
+ *         raised before and lowered after the word it counts: it is never
+ *         less than the truth.
  */
 #ifndef UHMM_ARENA_TABLE_H
 #define UHMM_ARENA_TABLE_H
 
 #include "arena/store.h"
 
-#define UHMM_TABLE_INDEX_BITS 45
+#define UHMM_TABLE_LEVELS 5
+#define UHMM_TABLE_LEVEL_BITS 9
+#define UHMM_TABLE_INDEX_BITS (UHMM_TABLE_LEVELS * UHMM_TABLE_LEVEL_BITS)
+#define UHMM_TABLE_NODE_WORDS (1u << UHMM_TABLE_LEVEL_BITS)
 
 /** All zero is an empty table. Lives in the store or in ordinary memory. */
 struct uhmm_table {
-	uint32_t root;	/* node index, 0: none */
-	uint32_t zero;
+	uint64_t root;	/* a link as above, 0: none */
 	uint64_t count;	/* words that are not 0 */
 };
+
+/** uhmm_table_link_node() - the node that @link names; 0: none */
+static inline uint32_t uhmm_table_link_node(uint64_t link)
+{
+	return (uint32_t)link;
+}
+
+/** uhmm_table_link_count() - words of it that are not 0 */
+static inline uint32_t uhmm_table_link_count(uint64_t link)
+{
+	return (uint32_t)(link >> 32);
+}
 
 /** uhmm_table_get() - word at @index; 0 also for an index out of range */
 uint64_t uhmm_table_get(const struct uhmm_store *store,
@@ -31,6 +53,10 @@ uint64_t uhmm_table_get(const struct uhmm_store *store,
  */
 UHMM_CHECKED int uhmm_table_set(struct uhmm_store *store, struct uhmm_table *t,
 				uint64_t index, uint64_t word);
+
+/** uhmm_table_has_room() - would uhmm_table_set() at @index find its nodes? */
+bool uhmm_table_has_room(const struct uhmm_store *store,
+			 const struct uhmm_table *t, uint64_t index);
 
 /** uhmm_table_clear() - store 0 at @index */
 void uhmm_table_clear(struct uhmm_store *store, struct uhmm_table *t,
