@@ -5,7 +5,12 @@
  * addresses. A device reserves a range of it and gives it back. Ranges never
  * overlap. A range given back is not handed out again before the rest of the
  * space has been (next fit), so a stale number finds no page.
- * Owns: the objects of UHMM_SLAB_RANGE.
+ *
+ * Owns:   the objects of UHMM_SLAB_RANGE and the store's range_order, their
+ *         indices sorted by start.
+ * Units:  numbers of pages; ranges [start, start + npages), start a multiple
+ *         of UHMM_UNIT_NPAGES. The first unit is never handed out.
+ * Errors: 0 or -errno.
  */
 #ifndef UHMM_MM_DPFN_H
 #define UHMM_MM_DPFN_H

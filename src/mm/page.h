@@ -5,12 +5,16 @@
  * costs 8 bytes here and 8 in the shadow table. It is free, allocated and
  * unmapped, mapped once (mm slot and page number are in the word), or mapped
  * several times (the word names a chain of UHMM_SLAB_RMAP objects). The number
- * of mappings is the page's reference count: a page is freed when the last
- * mapping and the last pin of its allocator are gone.
+ * of mappings is the page's reference count. How a word is laid out:
+ * page_word.h.
  *
  * Life:  alloc (unmapped, held by its allocator) -> map ... -> unmap; the
  *        unmap that removes the last mapping frees the page. A page that was
  *        never mapped is given back by uhmm_page_free().
+ * Units: 512 pages, aligned. A bit per page says that it is not free. A unit
+ *        is used when one of its pages is, and begun when another one is
+ *        free: base pages are taken from begun units, PMD-sized ones from
+ *        unused ones, each found in O(log64).
  * Owns:  the page words and bitmaps of the store, UHMM_SLAB_RMAP,
  *        uhmm_dpfn_range.used and .peak.
  */

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/* page.c - allocation of device pages, and their reverse map
+ *
+ * What follows from what: the words are the truth; the bit of a page, the two
+ * bits of its unit and the counts of its range follow. A bit is set before
+ * and cleared after the word, so it is never clear for a page in use.
+ */
+#include "mm/page.h"
+
+#include <errno.h>
+
+#include "mm/dpfn.h"
+#include "mm/page_word.h"
+
+#define UNIT_WORDS (UHMM_UNIT_NPAGES / 64)
+
+static uint64_t load(const struct uhmm_store *store, uhmm_dpfn_t dpfn)
+{
+	return *uhmm_page_word_at(store, dpfn);
+}
+
+static void put(struct uhmm_store *store, uhmm_dpfn_t dpfn, uint64_t word)
+{
+	__atomic_store_n(uhmm_page_word_at(store, dpfn), word,
+			 __ATOMIC_RELEASE);
+}
+
+/* Units. */
+
+static bool unit_is_full(const struct uhmm_store *store, uint64_t unit)
+{
+	const uint64_t *bits = uhmm_page_bits_at(store, unit);
+	uint64_t all = UINT64_MAX;
+
+	for (unsigned int i = 0; i < UNIT_WORDS; i++)
+		all &= bits[i];
+	return all == UINT64_MAX;
+}
+
+static bool unit_is_empty(const struct uhmm_store *store, uint64_t unit)
+{
+	const uint64_t *bits = uhmm_page_bits_at(store, unit);
+	uint64_t any = 0;
+
+	for (unsigned int i = 0; i < UNIT_WORDS; i++)
+		any |= bits[i];
+	return !any;
+}
+
+/* Remember that memory of @unit was used, for metadata_bytes. */
+static void touch(struct uhmm_store *store, uint64_t unit)
+{
+	struct uhmm_store_header *hdr = store->hdr;
+	uint64_t *word = (uint64_t *)(void *)(store->base +
+					      hdr->layout.touched_bits) +
+			 unit / 64;
+	uint64_t bit = UINT64_C(1) << (unit % 64);
+
+	if (*word & bit)
+		return;
+	if (!*word)
+		hdr->touched_words++;
+	hdr->touched_units++;
+	*word |= bit;
+}
+
+/* Put the two bits of @unit right after a change of its pages. */
+static void classify(struct uhmm_store *store, uint64_t unit)
+{
+	const struct uhmm_store_layout *l = &store->hdr->layout;
+
+	if (unit_is_empty(store, unit)) {
+		uhmm_bitmap_clear(store->base, &l->unit_used, unit);
+		uhmm_bitmap_clear(store->base, &l->unit_begun, unit);
+		return;
+	}
+	uhmm_bitmap_set(store->base, &l->unit_used, unit);
+	if (unit_is_full(store, unit))
+		uhmm_bitmap_clear(store->base, &l->unit_begun, unit);
+	else
+		uhmm_bitmap_set(store->base, &l->unit_begun, unit);
+}
+
+/* The first free page of @unit in front of @end; @end when there is none. */
+static uint64_t free_page_of(const struct uhmm_store *store, uint64_t unit,
+			     uint64_t end)
+{
+	const uint64_t *bits = uhmm_page_bits_at(store, unit);
+
+	for (unsigned int i = 0; i < UNIT_WORDS; i++) {
+		uint64_t page;
+
+		if (bits[i] == UINT64_MAX)
+			continue;
+		page = unit * UHMM_UNIT_NPAGES + i * 64 +
+		       (uint64_t)__builtin_ctzll(~bits[i]);
+		return page < end ? page : end;
+	}
+	return end;
+}
+
+/* Allocation. */
+
+static void count_used(struct uhmm_dpfn_range *r, uint64_t npages)
+{
+	r->used += npages;
+	if (r->peak < r->used)
+		r->peak = r->used;
+}
+
+static bool alloc_base(struct uhmm_store *store, struct uhmm_dpfn_range *r,
+		       uint64_t *page)
+{
+	const struct uhmm_store_layout *l = &store->hdr->layout;
+	uint64_t unit = r->start / UHMM_UNIT_NPAGES, first = unit;
+	uint64_t end = r->start + r->npages;
+	uint64_t end_unit = (end + UHMM_UNIT_NPAGES - 1) / UHMM_UNIT_NPAGES;
+
+	*page = end;
+	if (uhmm_bitmap_next_set(store->base, &l->unit_begun, &unit, end_unit))
+		*page = free_page_of(store, unit, end);
+	/* a begun unit without a page for us is the last one, cut by @end */
+	if (*page == end) {
+		unit = first;
+		if (!uhmm_bitmap_next_clear(store->base, &l->unit_used, &unit,
+					    end_unit))
+			return false;
+		*page = unit * UHMM_UNIT_NPAGES;
+		touch(store, unit);
+	}
+	uhmm_page_bits_at(store, unit)[*page % UHMM_UNIT_NPAGES / 64] |=
+		UINT64_C(1) << (*page % 64);
+	classify(store, unit);
+	put(store, UHMM_DPFN(*page),
+	    uhmm_page_word_mk(UHMM_PAGE_TAG_ALLOCATED, 0));
+	count_used(r, 1);
+	return true;
+}
+
+static bool alloc_unit(struct uhmm_store *store, struct uhmm_dpfn_range *r,
+		       uint64_t *page)
+{
+	const struct uhmm_store_layout *l = &store->hdr->layout;
+	uint64_t unit = r->start / UHMM_UNIT_NPAGES;
+	uint64_t end_unit = (r->start + r->npages) / UHMM_UNIT_NPAGES;
+
+	if (!uhmm_bitmap_next_clear(store->base, &l->unit_used, &unit,
+				    end_unit))
+		return false;
+	*page = unit * UHMM_UNIT_NPAGES;
+	touch(store, unit);
+	for (unsigned int i = 0; i < UNIT_WORDS; i++)
+		uhmm_page_bits_at(store, unit)[i] = UINT64_MAX;
+	classify(store, unit);
+	for (unsigned int i = 0; i < UHMM_UNIT_NPAGES; i++)
+		put(store, UHMM_DPFN(*page + i),
+		    uhmm_page_word_mk(UHMM_PAGE_TAG_ALLOCATED, 0));
+	count_used(r, UHMM_UNIT_NPAGES);
+	return true;
+}
+
+int uhmm_page_alloc(struct uhmm_store *store, uint32_t range,
+		    unsigned int order, uhmm_dpfn_t *dpfn)
+{
+	struct uhmm_dpfn_range *r;
+	uint64_t page;
+	bool found;
+
+	if (!uhmm_slab_has(store, UHMM_SLAB_RANGE, range) ||
+	    (order != 0 && order != UHMM_UNIT_ORDER))
+		return -EINVAL;
+	r = uhmm_dpfn_range(store, range);
+	found = order ? alloc_unit(store, r, &page) :
+			alloc_base(store, r, &page);
+	if (!found)
+		return -ENOMEM;
+	*dpfn = UHMM_DPFN(page);
+	return 0;
+}
+
+/* @dpfn, whatever it was, is free now. */
+static void release(struct uhmm_store *store, uhmm_dpfn_t dpfn)
+{
+	uint64_t unit = dpfn.val / UHMM_UNIT_NPAGES;
+
+	put(store, dpfn, uhmm_page_word_mk(UHMM_PAGE_TAG_FREE, 0));
+	uhmm_page_bits_at(store, unit)[dpfn.val % UHMM_UNIT_NPAGES / 64] &=
+		~(UINT64_C(1) << (dpfn.val % 64));
+	classify(store, unit);
+	uhmm_dpfn_range(store, uhmm_dpfn_lookup(store, dpfn))->used--;
+}
+
+void uhmm_page_free(struct uhmm_store *store, uhmm_dpfn_t dpfn)
+{
+	assert(uhmm_page_state(store, dpfn) == UHMM_PAGE_ALLOCATED);
+	release(store, dpfn);
+}
+
+enum uhmm_page_state uhmm_page_state(const struct uhmm_store *store,
+				     uhmm_dpfn_t dpfn)
+{
+	const struct uhmm_store_layout *l = &store->hdr->layout;
+
+	if (dpfn.val >= l->dpfns ||
+	    !uhmm_bitmap_test(store->base, &l->unit_used,
+			      dpfn.val / UHMM_UNIT_NPAGES))
+		return UHMM_PAGE_FREE;
+	switch (uhmm_page_word_tag(load(store, dpfn))) {
+	case UHMM_PAGE_TAG_FREE:
+		return UHMM_PAGE_FREE;
+	case UHMM_PAGE_TAG_ALLOCATED:
+		return UHMM_PAGE_ALLOCATED;
+	case UHMM_PAGE_TAG_ONCE:
+	case UHMM_PAGE_TAG_SHARED:
+		break;
+	}
+	return UHMM_PAGE_MAPPED;
+}
+
+/* Reverse map. */
+
+static struct uhmm_rmap *rmap_at(const struct uhmm_store *store,
+				 uint32_t index)
+{
+	return uhmm_slab_at(store, UHMM_SLAB_RMAP, index);
+}
+
+static uint32_t new_rmap(struct uhmm_store *store, uint64_t mapping,
+			 uint32_t next, uint32_t count)
+{
+	uint32_t index = uhmm_slab_alloc(store, UHMM_SLAB_RMAP);
+
+	assert(index);
+	*rmap_at(store, index) = (struct uhmm_rmap){ mapping, next, count };
+	return index;
+}
+
+static uint64_t once_word(uint64_t mapping)
+{
+	return uhmm_page_word_mk(UHMM_PAGE_TAG_ONCE, mapping);
+}
+
+/* One more mapping of the page whose word is @word. */
+static int share(struct uhmm_store *store, uhmm_dpfn_t dpfn, uint64_t word,
+		 uint64_t mapping)
+{
+	bool once = uhmm_page_word_tag(word) == UHMM_PAGE_TAG_ONCE;
+	uint32_t first = uhmm_page_word_chain(word), count = 1;
+
+	if (uhmm_slab_room(store, UHMM_SLAB_RMAP) < (once ? 2 : 1))
+		return -ENOMEM;
+	if (once)
+		first = new_rmap(store, uhmm_page_pack(uhmm_page_unpack(word)),
+				 0, 1);
+	else
+		count = rmap_at(store, first)->count;
+	first = new_rmap(store, mapping, first, count + 1);
+	put(store, dpfn, uhmm_page_word_mk(UHMM_PAGE_TAG_SHARED, first));
+	return 0;
+}
+
+int uhmm_page_map(struct uhmm_store *store, uhmm_dpfn_t dpfn,
+		  struct uhmm_mapping at)
+{
+	uint64_t word = load(store, dpfn), mapping = uhmm_page_pack(at);
+
+	switch (uhmm_page_word_tag(word)) {
+	case UHMM_PAGE_TAG_FREE:
+		break;
+	case UHMM_PAGE_TAG_ALLOCATED:
+		put(store, dpfn, once_word(mapping));
+		return 0;
+	case UHMM_PAGE_TAG_ONCE:
+		assert(word != once_word(mapping));
+		return share(store, dpfn, word, mapping);
+	case UHMM_PAGE_TAG_SHARED:
+		return share(store, dpfn, word, mapping);
+	}
+	assert(!"a free device page cannot be mapped");
+	return -EINVAL;
+}
+
+/* The object of @mapping in the chain from @first, and the one before it. */
+static uint32_t find_rmap(const struct uhmm_store *store, uint32_t first,
+			  uint64_t mapping, uint32_t *before)
+{
+	uint32_t index = first;
+
+	*before = 0;
+	while (rmap_at(store, index)->mapping != mapping) {
+		*before = index;
+		index = rmap_at(store, index)->next;
+	}
+	return index;
+}
+
+/* One mapping less of a page whose chain begins with @first. */
+static void unshare(struct uhmm_store *store, uhmm_dpfn_t dpfn, uint32_t first,
+		    uint64_t mapping)
+{
+	uint32_t before, count = rmap_at(store, first)->count - 1;
+	uint32_t index = find_rmap(store, first, mapping, &before);
+	uint32_t after = rmap_at(store, index)->next;
+
+	if (before)
+		rmap_at(store, before)->next = after;
+	else
+		first = after;
+	if (count > 1) {
+		rmap_at(store, first)->count = count;
+		put(store, dpfn,
+		    uhmm_page_word_mk(UHMM_PAGE_TAG_SHARED, first));
+	} else {
+		put(store, dpfn, once_word(rmap_at(store, first)->mapping));
+		uhmm_slab_free(store, UHMM_SLAB_RMAP, first);
+	}
+	uhmm_slab_free(store, UHMM_SLAB_RMAP, index);
+}
+
+bool uhmm_page_unmap(struct uhmm_store *store, uhmm_dpfn_t dpfn,
+		     struct uhmm_mapping at)
+{
+	uint64_t word = load(store, dpfn), mapping = uhmm_page_pack(at);
+
+	if (uhmm_page_word_tag(word) == UHMM_PAGE_TAG_SHARED) {
+		unshare(store, dpfn, uhmm_page_word_chain(word), mapping);
+		return false;
+	}
+	assert(word == once_word(mapping));
+	release(store, dpfn);
+	return true;
+}
+
+void uhmm_page_remap(struct uhmm_store *store, uhmm_dpfn_t dpfn,
+		     struct uhmm_mapping from, struct uhmm_mapping to)
+{
+	uint64_t word = load(store, dpfn);
+	uint64_t old = uhmm_page_pack(from), mapping = uhmm_page_pack(to);
+	uint32_t index, before;
+
+	if (uhmm_page_word_tag(word) == UHMM_PAGE_TAG_SHARED) {
+		index = find_rmap(store, uhmm_page_word_chain(word), old,
+				  &before);
+		__atomic_store_n(&rmap_at(store, index)->mapping, mapping,
+				 __ATOMIC_RELEASE);
+		return;
+	}
+	assert(word == once_word(old));
+	put(store, dpfn, once_word(mapping));
+}
+
+uint32_t uhmm_page_mapcount(const struct uhmm_store *store, uhmm_dpfn_t dpfn)
+{
+	uint64_t word = load(store, dpfn);
+
+	if (uhmm_page_word_tag(word) == UHMM_PAGE_TAG_SHARED)
+		return rmap_at(store, uhmm_page_word_chain(word))->count;
+	return uhmm_page_word_tag(word) == UHMM_PAGE_TAG_ONCE;
+}
+
+bool uhmm_page_mapping(const struct uhmm_store *store, uhmm_dpfn_t dpfn,
+		       uint32_t nth, struct uhmm_mapping *at)
+{
+	uint64_t word = load(store, dpfn);
+	uint32_t index = uhmm_page_word_chain(word);
+
+	if (nth >= uhmm_page_mapcount(store, dpfn))
+		return false;
+	if (uhmm_page_word_tag(word) == UHMM_PAGE_TAG_ONCE) {
+		*at = uhmm_page_unpack(word);
+		return true;
+	}
+	while (nth--)
+		index = rmap_at(store, index)->next;
+	*at = uhmm_page_unpack(rmap_at(store, index)->mapping);
+	return true;
+}
+
+/* The first page of @unit at or after @page that is not free. */
+static bool used_page_of(const struct uhmm_store *store, uint64_t unit,
+			 uint64_t *page)
+{
+	const uint64_t *bits = uhmm_page_bits_at(store, unit);
+	uint64_t first = unit * UHMM_UNIT_NPAGES;
+	uint64_t mask = UINT64_MAX << (*page % 64);
+
+	for (uint64_t i = (*page - first) / 64; i < UNIT_WORDS; i++) {
+		if (bits[i] & mask) {
+			*page = first + i * 64 +
+				(uint64_t)__builtin_ctzll(bits[i] & mask);
+			return true;
+		}
+		mask = UINT64_MAX;
+	}
+	return false;
+}
+
+bool uhmm_page_next(const struct uhmm_store *store, uhmm_dpfn_t *dpfn,
+		    uhmm_dpfn_t end)
+{
+	const struct uhmm_store_layout *l = &store->hdr->layout;
+	uint64_t page = dpfn->val, unit = page / UHMM_UNIT_NPAGES;
+
+	while (uhmm_bitmap_next_set(store->base, &l->unit_used, &unit,
+				    l->dpfns / UHMM_UNIT_NPAGES)) {
+		if (page < unit * UHMM_UNIT_NPAGES)
+			page = unit * UHMM_UNIT_NPAGES;
+		if (page >= end.val)
+			return false;
+		if (used_page_of(store, unit, &page)) {
+			dpfn->val = page;
+			return page < end.val;
+		}
+		unit++;
+	}
+	return false;
+}

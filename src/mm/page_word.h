@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* page_word.h - the word of a device page; for page.c and check.c only
+ *
+ *   63 62 61 60          45 44                                  0
+ *  | tag |0|    mm slot    |                vpn                  |  once
+ *  | tag |0|       0       |          0         |  chain index   |  shared
+ *
+ * The first object of a chain is the mapping that came last. Adding one, and
+ * changing from one form to another, is a single store of the page word.
+ */
+#ifndef UHMM_MM_PAGE_WORD_H
+#define UHMM_MM_PAGE_WORD_H
+
+#include "arena/store.h"
+#include "mm/page.h"
+
+enum uhmm_page_tag {
+	UHMM_PAGE_TAG_FREE,
+	UHMM_PAGE_TAG_ALLOCATED,
+	UHMM_PAGE_TAG_ONCE,
+	UHMM_PAGE_TAG_SHARED,
+};
+
+#define UHMM_PAGE_TAG_SHIFT 62
+#define UHMM_PAGE_VPN_BITS 45
+#define UHMM_PAGE_MAPPING_BITS 61
+
+/** A mapping of a shared page: object of UHMM_SLAB_RMAP. */
+struct uhmm_rmap {
+	uint64_t mapping;	/* mm slot and vpn as in a page word */
+	uint32_t next;		/* 0: none */
+	uint32_t count;		/* in the first only: length of the chain */
+};
+
+static_assert(sizeof(struct uhmm_rmap) == UHMM_RMAP_BYTES,
+	      "struct uhmm_rmap is one object");
+
+static inline uint64_t uhmm_page_word_mk(enum uhmm_page_tag tag,
+					 uint64_t payload)
+{
+	return (uint64_t)tag << UHMM_PAGE_TAG_SHIFT | payload;
+}
+
+static inline enum uhmm_page_tag uhmm_page_word_tag(uint64_t word)
+{
+	return (enum uhmm_page_tag)(word >> UHMM_PAGE_TAG_SHIFT);
+}
+
+/** uhmm_page_word_chain() - first chain object of a shared page's @word */
+static inline uint32_t uhmm_page_word_chain(uint64_t word)
+{
+	return (uint32_t)word;
+}
+
+/** uhmm_page_pack() - @at as a word and a chain object keep it */
+static inline uint64_t uhmm_page_pack(struct uhmm_mapping at)
+{
+	assert(at.mm > 0 && at.mm <= UHMM_MM_MAX_SLOT);
+	assert(at.vpn.val >> UHMM_PAGE_VPN_BITS == 0);
+	return (uint64_t)at.mm << UHMM_PAGE_VPN_BITS | at.vpn.val;
+}
+
+/** uhmm_page_unpack() - the mapping in @packed; what is above is ignored */
+static inline struct uhmm_mapping uhmm_page_unpack(uint64_t packed)
+{
+	uint64_t vpn_mask = (UINT64_C(1) << UHMM_PAGE_VPN_BITS) - 1;
+
+	return (struct uhmm_mapping){
+		.mm = packed >> UHMM_PAGE_VPN_BITS & UHMM_MM_MAX_SLOT,
+		.vpn = UHMM_VPN(packed & vpn_mask),
+	};
+}
+
+/** uhmm_page_word_at() - where the word of @dpfn is, a number in the limit */
+static inline uint64_t *uhmm_page_word_at(const struct uhmm_store *store,
+					  uhmm_dpfn_t dpfn)
+{
+	const struct uhmm_store_layout *l = &store->hdr->layout;
+
+	assert(dpfn.val < l->dpfns);
+	return (uint64_t *)(void *)(store->base + l->page_words) + dpfn.val;
+}
+
+/** uhmm_page_bits_at() - the eight words of bits of the unit @unit */
+static inline uint64_t *uhmm_page_bits_at(const struct uhmm_store *store,
+					  uint64_t unit)
+{
+	const struct uhmm_store_layout *l = &store->hdr->layout;
+
+	assert(unit < l->dpfns / UHMM_UNIT_NPAGES);
+	return (uint64_t *)(void *)(store->base + l->page_bits) +
+	       unit * (UHMM_UNIT_NPAGES / 64);
+}
+
+#endif
