@@ -80,7 +80,7 @@ static int lay_out(struct uhmm_store_layout *l,
 					    sizeof(uint32_t));
 	place_bitmap(&at, &l->unit_used, nunits);
 	place_bitmap(&at, &l->unit_begun, nunits);
-	l->touched_bits = place(&at, round_up(nunits, 64) / 8);
+	place_bitmap(&at, &l->unit_touched, nunits);
 	l->page_bits = place(&at, l->dpfns / 8);
 	l->page_words = place(&at, l->dpfns * sizeof(uint64_t));
 	l->bytes = at;

@@ -62,10 +62,10 @@ struct uhmm_store_layout {
 	uint64_t dpfns;		/* limit, a multiple of UHMM_UNIT_NPAGES */
 	uint64_t page_words;	/* uint64_t per dpfn: page.c */
 	uint64_t page_bits;	/* bit per dpfn: page is not free */
-	uint64_t touched_bits;	/* bit per unit: its words were ever used */
 	uint64_t range_order;	/* uint32_t per range, by start: dpfn.c */
 	struct uhmm_bitmap unit_used;	/* a page of the unit is not free */
 	struct uhmm_bitmap unit_begun;	/* and another one is */
+	struct uhmm_bitmap unit_touched; /* one was, at any time */
 	struct uhmm_slab_layout {
 		uint64_t objects_at;
 		uint32_t object_bytes;
@@ -86,7 +86,7 @@ struct uhmm_store_header {
 		uint32_t hint;	/* no object below it is free */
 		uint32_t zero;
 	} slab[UHMM_NR_SLABS];
-	uint64_t touched_units;	/* bits set in touched_bits */
+	uint64_t touched_units;	/* bits set in unit_touched */
 	uint64_t touched_words;	/* 64-bit words of it that are not 0 */
 	uint64_t dpfn_cursor;	/* where the next range is looked for */
 	uint32_t nranges;	/* entries of range_order */

@@ -51,17 +51,15 @@ static bool unit_is_empty(const struct uhmm_store *store, uint64_t unit)
 static void touch(struct uhmm_store *store, uint64_t unit)
 {
 	struct uhmm_store_header *hdr = store->hdr;
-	uint64_t *word = (uint64_t *)(void *)(store->base +
-					      hdr->layout.touched_bits) +
-			 unit / 64;
-	uint64_t bit = UINT64_C(1) << (unit % 64);
+	const struct uhmm_bitmap *b = &hdr->layout.unit_touched;
+	uint64_t first = unit & ~UINT64_C(63);
 
-	if (*word & bit)
+	if (uhmm_bitmap_test(store->base, b, unit))
 		return;
-	if (!*word)
-		hdr->touched_words++;
 	hdr->touched_units++;
-	*word |= bit;
+	if (!uhmm_bitmap_next_set(store->base, b, &first, first + 64))
+		hdr->touched_words++;
+	uhmm_bitmap_set(store->base, b, unit);
 }
 
 /* Put the two bits of @unit right after a change of its pages. */
