@@ -311,7 +311,7 @@ int main(int argc, char **argv)
 	long seconds;
 	pid_t child;
 
-	seconds = argc >= 3 ? atol(argv[1]) : 0;
+	seconds = argc >= 3 ? strtol(argv[1], NULL, 10) : 0;
 	if (seconds <= 0 || seconds > 86400) {
 		fprintf(stderr, "usage: watchdog SECONDS COMMAND ARG...\n");
 		return EXIT_NOEXEC;
