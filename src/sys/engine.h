@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* engine.h - makes a struct uhmm_mm_ops for one program
+ *
+ * Theory of operation. An engine is made when a program attaches, from the
+ * descriptors it handed over and an environment that says how to reach the
+ * program (hands), how to catch up with its events (drain) and which lock to
+ * drop around long system calls. src/mm gets uhmm_engine_ops() with the
+ * engine as ctx and does not know which engine it is.
+ *
+ * The engine remembers which ranges it trapped. The kernel moves and drops
+ * them with the mappings, so whoever handles a REMAP or UNMAP event tells the
+ * engine, too. A range it does not know of (a mapping that grew) is learnt
+ * when a fault of it is answered.
+ *
+ * Locks:  caller holds the core's lock for every call.
+ * Errors: 0 or -errno, the caller's errno is left as it was.
+ */
+#ifndef UHMM_SYS_ENGINE_H
+#define UHMM_SYS_ENGINE_H
+
+#include "sys/mm_ops.h"
+
+struct uhmm_devmem;
+struct uhmm_engine;
+
+/** What the program is asked to do to itself. Values as on the wire. */
+enum uhmm_engine_hands {
+	UHMM_ENGINE_ZAP = 1,		/* MADV_DONTNEED, or _LOCKED when that
+					 * is refused with EINVAL */
+	UHMM_ENGINE_POPULATE_READ = 2,	/* MADV_POPULATE_READ */
+	UHMM_ENGINE_POPULATE_WRITE = 3,	/* MADV_POPULATE_WRITE */
+};
+
+/** Ranges one hands() call may carry. */
+#define UHMM_ENGINE_HANDS_MAX 64
+
+/**
+ * struct uhmm_engine_env - what an engine needs of the daemon
+ * @ctx:    of every call
+ * @hands:  (yields) the program does @op to each range, in order, until one
+ *          fails; n <= UHMM_ENGINE_HANDS_MAX. Returns 0, the -errno of the one
+ *          that failed, -ESRCH the program is gone. Called with the lock.
+ * @drain:  (yields) called with the lock after -EAGAIN: reads and handles the
+ *          pending events. The one who raised an event must get a chance to
+ *          run before it returns, or the caller spins. 0 or -ESRCH.
+ * @lock:   takes the core's lock again
+ * @unlock: drops it for a long system call
+ * @devmem: where device pages are
+ */
+struct uhmm_engine_env {
+	void *ctx;
+	int (*hands)(void *ctx, unsigned int op, const struct uhmm_range *r,
+		     unsigned int n);
+	int (*drain)(void *ctx);
+	void (*lock)(void *ctx);
+	void (*unlock)(void *ctx);
+	struct uhmm_devmem *devmem;
+};
+
+/** Descriptors of the program. Not owned; they outlive the engine. */
+struct uhmm_engine_fds {
+	int uffd;		/* O_NONBLOCK, after UFFDIO_API */
+	int mem;		/* O_RDWR */
+	int pagemap;
+	int maps;
+	int pidfd;
+};
+
+/** What an engine has done so far. */
+struct uhmm_engine_stats {
+	uint64_t pages_taken;
+	uint64_t pages_given;
+	uint64_t pages_zero;	/* given as zeros, no device page */
+	uint64_t hands_calls;
+	uint64_t retries;	/* -EAGAIN of the kernel */
+	uint64_t traps;
+	uint64_t untraps;
+};
+
+/**
+ * uhmm_engine_copy_create() - the engine that copies (Linux 5.7)
+ * @uffd_features: as granted by UFFDIO_API
+ * @env:           copied
+ * Return: 0; -ENOMEM; -EOPNOTSUPP the features lack write protection
+ */
+UHMM_CHECKED int uhmm_engine_copy_create(struct uhmm_engine **engine,
+					 const struct uhmm_engine_fds *fds,
+					 uint64_t uffd_features,
+					 const struct uhmm_engine_env *env);
+
+/** uhmm_engine_destroy() - forget it; touches no memory of the program */
+void uhmm_engine_destroy(struct uhmm_engine *engine);
+
+/** uhmm_engine_ops() - its operations; their ctx is @engine */
+const struct uhmm_mm_ops *uhmm_engine_ops(const struct uhmm_engine *engine);
+
+/** uhmm_engine_name() - "copy" */
+const char *uhmm_engine_name(const struct uhmm_engine *engine);
+
+/** uhmm_engine_stats() - counters, never reset */
+const struct uhmm_engine_stats *uhmm_engine_stats(
+	const struct uhmm_engine *engine);
+
+/** uhmm_engine_trapped() - does the engine know @vpn as trapped? */
+bool uhmm_engine_trapped(const struct uhmm_engine *engine, uhmm_vpn_t vpn);
+
+/** uhmm_engine_note_unmap() - UNMAP event: @r is not mapped any more */
+void uhmm_engine_note_unmap(struct uhmm_engine *engine, struct uhmm_range r);
+
+/**
+ * uhmm_engine_note_remap() - REMAP event: [@from, +@npages) is at @to now
+ * @from stays as it is: an UNMAP event follows, unless the program kept it
+ * (MREMAP_DONTUNMAP), and then it is still trapped.
+ */
+void uhmm_engine_note_remap(struct uhmm_engine *engine, uhmm_vpn_t from,
+			    uhmm_vpn_t to, uint64_t npages);
+
+#endif
