@@ -23,6 +23,7 @@ target_compile_options(uhmm_flags INTERFACE
 	-Wall -Wextra -Wshadow -Wparentheses -Wstrict-prototypes
 	-Wmissing-prototypes -Wpointer-arith -Wvla
 	-fno-strict-aliasing
+	-Wno-format-truncation	# truncation is seen by snprintf()'s result
 	$<$<BOOL:${UHMM_WERROR}>:-Werror>)
 
 add_library(uhmm_sanitize INTERFACE)
