@@ -23,7 +23,8 @@ target_compile_options(uhmm_flags INTERFACE
 	-Wall -Wextra -Wshadow -Wparentheses -Wstrict-prototypes
 	-Wmissing-prototypes -Wpointer-arith -Wvla
 	-fno-strict-aliasing
-	-Wno-format-truncation	# truncation is seen by snprintf()'s result
+	# snprintf()'s result is how truncation is seen
+	$<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>
 	$<$<BOOL:${UHMM_WERROR}>:-Werror>)
 
 add_library(uhmm_sanitize INTERFACE)
