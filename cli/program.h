@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* program.h - PROG: can the preload library serve it? start it */
+#ifndef UHMM_CLI_PROGRAM_H
+#define UHMM_CLI_PROGRAM_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+/**
+ * cli_program_check() - look at @name before anything is started
+ * Says in one line what cannot be served and why. Goes on with a static or
+ * foreign program all the same, since what it starts may be served.
+ * Return: -1 go on; else the exit status
+ */
+int cli_program_check(const char *name);
+
+/** What PROG gets besides our environment. */
+struct cli_program_env {
+	const char *preload;
+	const char *socket;
+	const sigset_t *sigmask; /* the one we were started with */
+};
+
+/** cli_program_start() - fork and exec. Return: pid; -errno of fork */
+pid_t cli_program_start(char **argv, const struct cli_program_env *env);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* run.c - uhmm run: a program, a private daemon, and nothing left behind
+ *
+ * In order: look at PROG, make a private directory, start the daemon and wait
+ * until it listens, start PROG under the preload library, wait until PROG and
+ * all its descendants are gone, ask the daemon what it did and whether its
+ * state is sound, stop it, remove the directory.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "ask.h"
+#include "cli.h"
+#include "daemon.h"
+#include "locate.h"
+#include "program.h"
+#include "report.h"
+#include "run_opts.h"
+#include "rundir.h"
+#include "supervise.h"
+
+struct run {
+	struct cli_run_opts opts;
+	struct cli_rundir rd;
+	struct cli_daemon daemon;
+	char daemon_path[PATH_MAX];
+	char preload[PATH_MAX];
+	const char *socket;
+	FILE *stats_json;
+	sigset_t old_mask;
+	int signal_fd;
+};
+
+/* What can go wrong before anything runs. Return: -1 go on; else exit status */
+static int prepare(struct run *r)
+{
+	int ret;
+
+	ret = cli_program_check(r->opts.program[0]);
+	if (ret >= 0)
+		return ret;
+	if (cli_locate_preload(r->preload) < 0)
+		return CLI_FAILED;
+	if (r->opts.stats_json) {
+		r->stats_json = fopen(r->opts.stats_json, "we");
+		if (!r->stats_json) {
+			cli_say("%s: %s", r->opts.stats_json, strerror(errno));
+			return CLI_FAILED;
+		}
+	}
+	r->signal_fd = cli_supervise_signals(&r->old_mask);
+	if (r->signal_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
+		cli_say("cannot supervise: %s", strerror(errno));
+		return CLI_FAILED;
+	}
+	return -1;
+}
+
+/* Return: -1 go on; else the exit status */
+static int join_daemon(struct run *r)
+{
+	static char path[PATH_MAX];
+	int sock = cli_ask_connect(r->opts.socket);
+
+	if (sock < 0) {
+		cli_say("no daemon at %s: %s", r->opts.socket, strerror(-sock));
+		return CLI_FAILED;
+	}
+	close(sock);
+	/* PROG may change its directory before it opens a device. */
+	r->socket = realpath(r->opts.socket, path) ? path : r->opts.socket;
+	return -1;
+}
+
+static int own_daemon(struct run *r)
+{
+	struct cli_daemon_conf conf = {
+		.path = r->daemon_path,
+		.opts = &r->opts,
+		.rd = &r->rd,
+		.sigmask = &r->old_mask,
+		.signal_fd = r->signal_fd,
+	};
+	int ret;
+
+	if (cli_locate_daemon(r->daemon_path) < 0 ||
+	    cli_rundir_init(&r->rd) < 0)
+		return CLI_FAILED;
+	r->socket = r->rd.socket;
+	ret = cli_daemon_start(&r->daemon, &conf);
+	if (ret >= 0)
+		cli_rundir_fini(&r->rd);
+	return ret;
+}
+
+static int run_program(struct run *r)
+{
+	struct cli_program_env env = {
+		.preload = r->preload,
+		.socket = r->socket,
+		.sigmask = &r->old_mask,
+	};
+	pid_t pid = cli_program_start(r->opts.program, &env);
+
+	if (pid < 0) {
+		cli_say("cannot start %s: %s", r->opts.program[0],
+			strerror(-pid));
+		return CLI_FAILED;
+	}
+	return cli_supervise(pid, r->signal_fd, &r->daemon, &r->rd);
+}
+
+static void show_stats(struct run *r, int sock)
+{
+	char *text = NULL;
+	int ret;
+
+	if (!r->opts.stats && !r->stats_json)
+		return;
+	ret = cli_ask_stats(sock, &text);
+	if (ret < 0) {
+		cli_say("no statistics: %s", strerror(-ret));
+		return;
+	}
+	if (r->opts.stats)
+		cli_report_table(stderr, text);
+	if (r->stats_json)
+		fprintf(r->stats_json, "%s\n", text);
+	free(text);
+}
+
+/* Return: 0 the daemon's state is sound; else CLI_FAILED */
+static int check(int sock)
+{
+	char *text = NULL;
+	int ret = cli_ask_check(sock, &text);
+
+	if (ret < 0)
+		cli_say("the daemon could not check itself: %s",
+			strerror(-ret));
+	else if (text[0])
+		cli_say("a defect of uhmm, please report it: %s", text);
+	ret = ret < 0 || text[0] ? CLI_FAILED : 0;
+	free(text);
+	return ret;
+}
+
+/* The last words of the daemon. Return: 0; CLI_FAILED it found a defect */
+static int ask_around(struct run *r)
+{
+	int sock, defect = 0;
+
+	if (!r->opts.socket && !r->daemon.pid)
+		return 0; /* lost; said already */
+	sock = cli_ask_connect(r->socket);
+	if (sock < 0) {
+		cli_say("the daemon does not answer: %s", strerror(-sock));
+		return CLI_FAILED;
+	}
+	show_stats(r, sock);
+	if (!r->opts.socket)
+		defect = check(sock);
+	close(sock);
+	return defect;
+}
+
+static int run(struct run *r)
+{
+	int status = prepare(r);
+	int defect;
+
+	if (status < 0)
+		status = r->opts.socket ? join_daemon(r) : own_daemon(r);
+	if (status < 0) {
+		status = run_program(r);
+		defect = ask_around(r);
+		defect |= cli_daemon_stop(&r->daemon, &r->rd);
+		status = status ? status : defect;
+		cli_rundir_fini(&r->rd);
+	}
+	if (r->stats_json && fclose(r->stats_json) != 0)
+		cli_say("%s: %s", r->opts.stats_json, strerror(errno));
+	return status;
+}
+
+int cli_run(int argc, char **argv)
+{
+	struct run r = { .daemon.pidfd = -1, .rd.log_fd = -1, .signal_fd = -1 };
+	int status = cli_run_opts_parse(&r.opts, argc, argv);
+
+	return status >= 0 ? status : run(&r);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "run_opts.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+const char cli_run_help[] =
+	"usage: uhmm run [OPTION]... [--] PROG [ARG]...\n"
+	"Run PROG with /dev/hmm_dmirror0..3 served by a private daemon, which\n"
+	"ends when PROG and all its descendants are gone.\n\n"
+	"  --engine auto|copy      how pages are taken from the CPU\n"
+	"  --loop auto|uring|epoll how the daemon waits for events\n"
+	"  --device NAME:TYPE:SIZE a device (repeatable); else two private ones\n"
+	"                          and two coherent ones\n"
+	"  --stats                 a summary on stderr at the end\n"
+	"  --stats-json FILE       all statistics, JSON, into FILE at the end\n"
+	"  --socket PATH           use the running daemon at PATH\n"
+	"  --help                  this text\n\n"
+	"Exit status: that of PROG; 128+N if signal N ended it; 126 if PROG\n"
+	"cannot be run, 127 if it is not found; 125 if uhmm itself failed, 2 if\n"
+	"it was called wrongly.\n";
+
+enum {
+	OPT_ENGINE = 256,
+	OPT_LOOP,
+	OPT_DEVICE,
+	OPT_STATS,
+	OPT_STATS_JSON,
+	OPT_SOCKET,
+	OPT_HELP
+};
+
+static const struct option options[] = {
+	{ "engine", required_argument, NULL, OPT_ENGINE },
+	{ "loop", required_argument, NULL, OPT_LOOP },
+	{ "device", required_argument, NULL, OPT_DEVICE },
+	{ "stats", no_argument, NULL, OPT_STATS },
+	{ "stats-json", required_argument, NULL, OPT_STATS_JSON },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ 0 },
+};
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+	for (; *words; words++)
+		if (!strcmp(word, *words))
+			return true;
+	return false;
+}
+
+static int take_engine(struct cli_run_opts *o, const char *word)
+{
+	static const char *const have[] = { "auto", "copy", NULL };
+	static const char *const later[] = { "move", "protect", NULL };
+
+	if (is_one_of(word, later)) {
+		cli_say("--engine %s is not in this version; use auto or copy",
+			word);
+		return CLI_USAGE;
+	}
+	if (!is_one_of(word, have)) {
+		cli_say("--engine %s: auto or copy", word);
+		return CLI_USAGE;
+	}
+	o->engine = word;
+	return -1;
+}
+
+static int take_loop(struct cli_run_opts *o, const char *word)
+{
+	static const char *const have[] = { "auto", "uring", "epoll", NULL };
+
+	if (!is_one_of(word, have)) {
+		cli_say("--loop %s: auto, uring or epoll", word);
+		return CLI_USAGE;
+	}
+	o->loop = word;
+	return -1;
+}
+
+/* The daemon knows what a good device is; here only its form. */
+static int take_device(struct cli_run_opts *o, const char *word)
+{
+	const char *colon = strchr(word, ':');
+
+	if (!colon || !strchr(colon + 1, ':')) {
+		cli_say("--device %s: NAME:TYPE:SIZE", word);
+		return CLI_USAGE;
+	}
+	if (o->ndevices == CLI_DEVICES_MAX) {
+		cli_say("more than %d devices", CLI_DEVICES_MAX);
+		return CLI_USAGE;
+	}
+	o->device[o->ndevices++] = word;
+	return -1;
+}
+
+static int take(struct cli_run_opts *o, int opt, const char *arg)
+{
+	switch (opt) {
+	case OPT_ENGINE:
+		return take_engine(o, arg);
+	case OPT_LOOP:
+		return take_loop(o, arg);
+	case OPT_DEVICE:
+		return take_device(o, arg);
+	case OPT_STATS:
+		o->stats = true;
+		return -1;
+	case OPT_STATS_JSON:
+		o->stats_json = arg;
+		return -1;
+	case OPT_SOCKET:
+		o->socket = arg;
+		return -1;
+	case OPT_HELP:
+		fputs(cli_run_help, stdout);
+		return CLI_OK;
+	default:
+		cli_say("`uhmm run --help` lists the options");
+		return CLI_USAGE;
+	}
+}
+
+int cli_run_opts_parse(struct cli_run_opts *o, int argc, char **argv)
+{
+	static char own_name[] = "uhmm run";
+	int opt, status;
+
+	memset(o, 0, sizeof(*o));
+	argv[0] = own_name; /* for what getopt says */
+	while ((opt = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		status = take(o, opt, optarg);
+		if (status >= 0)
+			return status;
+	}
+	if (optind == argc) {
+		cli_say("which program?");
+		return CLI_USAGE;
+	}
+	if (o->socket && (o->engine || o->loop || o->ndevices)) {
+		cli_say("--socket joins a daemon as it is: "
+			"no --engine, --loop or --device");
+		return CLI_USAGE;
+	}
+	o->program = argv + optind;
+	return -1;
+}
