@@ -47,6 +47,9 @@ enum uhmm_softleaf_bits {
 	UHMM_SOFTLEAF_DIRTY = 1 << 1,
 	UHMM_SOFTLEAF_SOFT_DIRTY = 1 << 2,
 	UHMM_SOFTLEAF_UFFD_WP = 1 << 3,
+	/* Of a migration entry only: the program dropped the page meanwhile;
+	 * whoever migrates it drops it instead of finishing. */
+	UHMM_SOFTLEAF_ZAPPED = 1 << 4,
 };
 
 #define UHMM_SOFTLEAF_TYPE_SHIFT 59

@@ -23,6 +23,7 @@
 
 #include "mm/mm.h"
 #include "mm/pagemap.h"
+#include "mm/restore.h"
 
 enum uhmm_migrate_pfn {
 	UHMM_MIGRATE_PFN_VALID = 1 << 0,	/* there is a page */
@@ -68,20 +69,22 @@ static inline uhmm_dpfn_t uhmm_migrate_pfn_to_dpfn(uint64_t mpfn)
  *  we know is larger, so callers work in pieces of pmd_npages or this. */
 #define UHMM_MIGRATE_NPAGES_MAX 512
 
-struct uhmm_flight;
-
 /** struct uhmm_migrate_vma - one migration of [start, end), in one VMA */
 struct uhmm_migrate_vma {
 	struct uhmm_mm *mm;		/* (in) */
 	struct uhmm_range range;	/* (in) <= UHMM_MIGRATE_NPAGES_MAX */
 	uint64_t *src;			/* (in) room, (out) per page */
 	uint64_t *dst;			/* (in) room, zeroed by setup */
-	const struct uhmm_pagemap *pgmap; /* (in) whose device pages are
+	struct uhmm_pagemap *pgmap;	/* (in) whose device pages are
 					 * selected; owner of the notification */
 	unsigned int flags;		/* (in) uhmm_migrate_vma_flags */
 	uint64_t cpages;		/* (out) src[] with MIGRATE after setup */
 	struct uhmm_vma vma;		/* (out) the mapping */
-	struct uhmm_flight *flight;	/* (internal) */
+	/* internal */
+	uint32_t flight;		/* system pages on their way, 0: none */
+	/* one bit per page: write-protected by us, so ours to lift */
+	uint64_t protected_by_us[UHMM_MIGRATE_NPAGES_MAX / 64];
+	struct uhmm_restore restore;	/* device pages on their way */
 };
 
 /**
@@ -105,11 +108,11 @@ void uhmm_migrate_vma_finalize(struct uhmm_migrate_vma *args);
  */
 UHMM_CHECKED int64_t uhmm_migrate_to_ram(struct uhmm_mm *mm,
 					 struct uhmm_range r,
-					 const struct uhmm_pagemap *pgmap);
+					 struct uhmm_pagemap *pgmap);
 
 /**
  * uhmm_migrate_evict() - (yields) every page of @pgmap goes back to whoever
- * maps it; a page that is on its way is waited for
+ * maps it. One pass: a page that is on its way is left to who moves it.
  * Return: pages that came back
  * Kernel: migrate_device_range() as a driver's eviction uses it.
  */

@@ -51,6 +51,7 @@ struct uhmm_core {
 	uint64_t page_bytes;
 	uint64_t pmd_npages;		/* pages of a PMD-sized unit */
 	struct uhmm_list mms;		/* of uhmm_mm.link */
+	struct uhmm_mm **mm_by_slot;
 	struct uhmm_list pagemaps;	/* of uhmm_pagemap.link */
 };
 
@@ -64,13 +65,19 @@ struct uhmm_mm {
 	const struct uhmm_mm_ops *ops;
 	void *ops_ctx;
 	struct uhmm_list notifiers;	/* of uhmm_notifier.link */
-	uint64_t inval_seq;		/* +1 at each invalidation */
 };
 
-/** uhmm_core_init() - @store is formatted or attached; geometry in bytes */
-void uhmm_core_init(struct uhmm_core *core, struct uhmm_store store,
-		    const struct uhmm_core_ops *ops, void *ops_ctx,
-		    uint64_t page_bytes, uint64_t pmd_bytes);
+/**
+ * uhmm_core_init() - @store is formatted or attached; geometry in bytes
+ * Return: 0; -ENOMEM
+ */
+UHMM_CHECKED int uhmm_core_init(struct uhmm_core *core,
+				struct uhmm_store store,
+				const struct uhmm_core_ops *ops, void *ops_ctx,
+				uint64_t page_bytes, uint64_t pmd_bytes);
+
+/** uhmm_core_fini() - no mm and no pagemap is left */
+void uhmm_core_fini(struct uhmm_core *core);
 
 /**
  * uhmm_mm_create() - begin to mirror a program; one reference, the caller's
@@ -105,10 +112,16 @@ uhmm_softleaf_t uhmm_mm_leaf(const struct uhmm_mm *mm, uhmm_vpn_t vpn);
 uhmm_softleaf_t uhmm_mm_wait_leaf(struct uhmm_mm *mm, uhmm_vpn_t vpn);
 
 /**
- * uhmm_mm_settle() - (yields) entries of @r went away: where the mm has none
- * left at all, its memory is made ordinary again
+ * uhmm_mm_drop() - the program dropped the pages of @r: notifiers are told,
+ * entries go, and a page on its way is marked so that it goes when it arrives
  */
-void uhmm_mm_settle(struct uhmm_mm *mm, struct uhmm_range r);
+void uhmm_mm_drop(struct uhmm_mm *mm, struct uhmm_range r);
+
+/**
+ * uhmm_mm_settle() - entries of @mm went away: where none is left at all, its
+ * memory is made ordinary again
+ */
+void uhmm_mm_settle(struct uhmm_mm *mm);
 
 /**
  * uhmm_mm_check() - prove the invariants of the whole core

@@ -34,6 +34,7 @@ struct uhmm_vma {
 	bool hugetlb;
 	bool special;		/* IO, PFNMAP, MIXEDMAP, DONTEXPAND: vdso,
 				 * vvar, a mapped device */
+	bool pfnmap;		/* of these, IO or PFNMAP: no pages behind it */
 };
 
 /**
@@ -98,7 +99,7 @@ struct uhmm_mm_ops {
 	int (*trap)(void *ctx, struct uhmm_range r);
 
 	/**
-	 * untrap() - (yields) @r holds no leaf any more: ordinary memory
+	 * untrap() - (never yields, so that no trap can come between) @r holds no leaf any more: ordinary memory
 	 * again. Parts that are not mapped or not trapped are fine.
 	 * Return: 0; -ESRCH
 	 */

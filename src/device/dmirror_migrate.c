@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* dmirror_migrate.c - pages to the device and back (dmirror.h) */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "device/dmirror.h"
+#include "mm/migrate.h"
+
+/* Room for one piece. */
+struct piece {
+	struct uhmm_migrate_vma args;
+	uint64_t src[DMIRROR_PIECE];
+	uint64_t dst[DMIRROR_PIECE];
+};
+
+/* FAIL_ALLOC is consumed by the first allocation after it was set. */
+static bool alloc_fails(struct dmirror *m)
+{
+	if (!(m->flags & UHMM_DMIRROR_FLAG_FAIL_ALLOC))
+		return false;
+	m->flags &= ~(uint64_t)UHMM_DMIRROR_FLAG_FAIL_ALLOC;
+	return true;
+}
+
+/* The piece that starts at @at: up to DMIRROR_PIECE pages of one mapping. */
+static int set_piece(struct dmirror *m, struct piece *p, uhmm_vpn_t at,
+		     uhmm_vpn_t end, unsigned int flags)
+{
+	struct uhmm_mm *mm = m->mm;
+	struct uhmm_vma vma;
+	int err = mm->gone ? -ESRCH : mm->ops->vma_find(mm->ops_ctx, at, &vma);
+
+	if (err || vma.range.start.val > at.val || !vma.read)
+		return -EINVAL;
+	p->args = (struct uhmm_migrate_vma){
+		.mm = mm,
+		.range = uhmm_range_clip(uhmm_range_of(at, DMIRROR_PIECE),
+					 (struct uhmm_range){ at, end }),
+		.src = p->src,
+		.dst = p->dst,
+		.pgmap = &m->dev->pgmap,
+		.flags = flags,
+	};
+	p->args.range = uhmm_range_clip(p->args.range, vma.range);
+	err = uhmm_migrate_vma_setup(&p->args);
+	return err == -ESRCH ? -EINVAL : err;
+}
+
+static uint64_t npages_of(const struct piece *p)
+{
+	return uhmm_range_npages(p->args.range);
+}
+
+static uhmm_vpn_t vpn_of(const struct piece *p, uint64_t i)
+{
+	return UHMM_VPN(p->args.range.start.val + i);
+}
+
+/* Every mirror of this device forgets a page that moved. */
+static void forget_everywhere(struct uhmm_device *dev, struct uhmm_mm *mm,
+			      uhmm_vpn_t vpn)
+{
+	struct dmirror_device *dd = dev->driver;
+	struct uhmm_list *node;
+
+	UHMM_LIST_EACH(node, &dd->mirrors) {
+		struct dmirror *m =
+			UHMM_CONTAINER_OF(node, struct dmirror, link);
+
+		if (m->mm == mm)
+			uhmm_dmirror_forget(m, uhmm_range_of(vpn, 1));
+	}
+}
+
+/* ---- to the device ---- */
+
+static void allocate(struct dmirror *m, struct piece *p)
+{
+	for (uint64_t i = 0; i < npages_of(p); i++) {
+		uhmm_dpfn_t dpfn;
+
+		if (!(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE))
+			continue;
+		if (alloc_fails(m) ||
+		    uhmm_pagemap_alloc(&m->dev->pgmap, 0, &dpfn)) {
+			m->dev->count.refused_nomem++;
+			continue;
+		}
+		p->dst[i] = uhmm_migrate_pfn(dpfn);
+	}
+}
+
+/* Pages that moved are in the mirror's table. A table that is full costs a
+ * fault later, nothing else. */
+static void map_moved(struct dmirror *m, struct piece *p)
+{
+	for (uint64_t i = 0; i < npages_of(p); i++) {
+		uint64_t entry = DMIRROR_ENTRY_VALID;
+
+		if (!(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE))
+			continue;
+		if (p->src[i] & UHMM_MIGRATE_PFN_WRITE)
+			entry |= DMIRROR_ENTRY_WRITE;
+		m->dev->count.migrate_to_dev_pages++;
+		if (uhmm_dmirror_store(m, vpn_of(p, i), entry))
+			m->dev->count.refused_nomem++;
+	}
+}
+
+static int migrate_all_to_dev(struct dmirror_call *call, struct piece *p)
+{
+	struct dmirror *m = call->mirror;
+	uhmm_vpn_t at = call->range.start;
+
+	while (at.val < call->range.end.val) {
+		int err = set_piece(m, p, at, call->range.end,
+				    UHMM_MIGRATE_VMA_SELECT_SYSTEM);
+
+		if (err)
+			return err;
+		allocate(m, p);
+		uhmm_migrate_vma_pages(&p->args);
+		map_moved(m, p);
+		uhmm_migrate_vma_finalize(&p->args);
+		at = p->args.range.end;
+	}
+	return 0;
+}
+
+/* Hand the data back: ENOENT unless every page is in this mirror's table. */
+static int read_back(struct dmirror_call *call)
+{
+	uint64_t bytes = call->cmd.npages * call->mirror->mm->core->page_bytes;
+	unsigned char *buf = malloc(bytes);
+	int64_t done;
+	int err = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	done = uhmm_dmirror_copy_out(call->mirror, call->range, buf);
+	if (done != (int64_t)call->cmd.npages)
+		err = -ENOENT;
+	else if (call->user->copy_to(call->user, call->cmd.ptr, buf, bytes))
+		err = -EFAULT;
+	free(buf);
+	return err;
+}
+
+int uhmm_dmirror_migrate_to_dev(struct dmirror_call *call)
+{
+	struct piece *p = malloc(sizeof(*p));
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	err = migrate_all_to_dev(call, p);
+	free(p);
+	if (!err)
+		err = read_back(call);
+	call->cmd.cpages = call->cmd.npages;
+	return err;
+}
+
+/* ---- to the system ---- */
+
+/* Ask for an ordinary page for each; an allocation that fails ends it. */
+static int ask_for_system(struct dmirror *m, struct piece *p)
+{
+	for (uint64_t i = 0; i < npages_of(p); i++) {
+		if (!(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE))
+			continue;
+		if (alloc_fails(m))
+			return -ENOMEM;
+		p->dst[i] = UHMM_MIGRATE_PFN_SYSTEM;
+	}
+	return 0;
+}
+
+static uint64_t count_moved(struct dmirror *m, const struct piece *p)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < npages_of(p); i++) {
+		if (!(p->src[i] & UHMM_MIGRATE_PFN_VALID) ||
+		    !(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE))
+			continue;
+		forget_everywhere(m->dev, m->mm, vpn_of(p, i));
+		n++;
+	}
+	m->dev->count.migrate_to_sys_pages += n;
+	return n;
+}
+
+static int migrate_all_to_sys(struct dmirror_call *call, struct piece *p)
+{
+	struct dmirror *m = call->mirror;
+	uhmm_vpn_t at = call->range.start;
+
+	while (at.val < call->range.end.val) {
+		int err = set_piece(m, p, at, call->range.end,
+				    UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE);
+
+		if (err)
+			return err;
+		err = ask_for_system(m, p);
+		uhmm_migrate_vma_pages(&p->args);
+		call->cmd.cpages += count_moved(m, p);
+		uhmm_migrate_vma_finalize(&p->args);
+		if (err)
+			return err;
+		at = p->args.range.end;
+	}
+	return 0;
+}
+
+int uhmm_dmirror_migrate_to_sys(struct dmirror_call *call)
+{
+	struct piece *p = malloc(sizeof(*p));
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	err = migrate_all_to_sys(call, p);
+	free(p);
+	return err;
+}
+
+/* ---- without being asked ---- */
+
+void uhmm_dmirror_evict(struct uhmm_device *dev)
+{
+	dev->count.evictions += uhmm_migrate_evict(&dev->pgmap);
+}
+
+int uhmm_dmirror_release_pages(struct dmirror_call *call)
+{
+	uhmm_dmirror_evict(call->mirror->dev);
+	return 0;
+}
+
+/* A failed allocation makes the kernel try the fault again, and FAIL_ALLOC is
+ * used up by then: all that shows is that it is used up. */
+static void use_up_fail_alloc(struct uhmm_device *dev, struct uhmm_mm *mm)
+{
+	struct dmirror_device *dd = dev->driver;
+	struct uhmm_list *node;
+
+	UHMM_LIST_EACH(node, &dd->mirrors) {
+		struct dmirror *m =
+			UHMM_CONTAINER_OF(node, struct dmirror, link);
+
+		if (m->mm == mm && alloc_fails(m))
+			return;
+	}
+}
+
+static int migrate_to_ram(struct uhmm_device_fault *fault)
+{
+	struct uhmm_device *dev = fault->pgmap->driver;
+	int64_t back;
+
+	use_up_fail_alloc(dev, fault->mm);
+	back = uhmm_migrate_to_ram(fault->mm, uhmm_range_of(fault->vpn, 1),
+				   fault->pgmap);
+	if (back < 0)
+		return (int)back;
+	dev->count.cpu_faults++;
+	dev->count.cpu_fault_pages += (uint64_t)back;
+	return 0;
+}
+
+const struct uhmm_pagemap_ops uhmm_dmirror_pagemap_ops = {
+	.migrate_to_ram = migrate_to_ram,
+};

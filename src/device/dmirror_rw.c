@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* dmirror_rw.c - the device reads and writes the program's pages (dmirror.h)
+ *
+ * As the driver does it: copy while the mirror's page table allows; at the
+ * first page it does not, fault in the whole rest, count one fault, go on.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/dmirror.h"
+#include "mm/range_fault.h"
+
+/* Copies system pages between the program and a buffer of ours. */
+static int64_t move_system(struct dmirror *m, uhmm_vpn_t vpn, uint64_t npages,
+			   unsigned char *buf, bool write)
+{
+	const struct uhmm_mm_ops *ops = m->mm->ops;
+
+	if (write)
+		return ops->write(m->mm->ops_ctx, vpn, npages, buf);
+	return ops->read(m->mm->ops_ctx, vpn, npages, buf);
+}
+
+/* Pages from @vpn on, up to @end, that have an entry and are not on the
+ * device. */
+static uint64_t system_run(struct dmirror *m, uhmm_vpn_t vpn, uhmm_vpn_t end,
+			   uint64_t need)
+{
+	uint64_t n = 0;
+	uhmm_dpfn_t dpfn;
+
+	while (vpn.val + n < end.val &&
+	       (uhmm_dmirror_entry(m, UHMM_VPN(vpn.val + n)) & need) == need &&
+	       !uhmm_dmirror_is_own(m, UHMM_VPN(vpn.val + n), &dpfn))
+		n++;
+	return n;
+}
+
+/* One page that is on the device, or a run that is not. Return: pages done,
+ * 0 when the page at @vpn is gone; -ESRCH. */
+static int64_t copy_some(struct dmirror *m, uhmm_vpn_t vpn, uhmm_vpn_t end,
+			 unsigned char *buf, bool write, uint64_t need)
+{
+	uint64_t bytes = m->mm->core->page_bytes;
+	uhmm_dpfn_t dpfn;
+	int64_t done;
+
+	if (uhmm_dmirror_is_own(m, vpn, &dpfn)) {
+		unsigned char *page =
+			m->mm->core->ops->page_ptr(m->mm->core, dpfn);
+
+		memcpy(write ? page : buf, write ? buf : page, bytes);
+		return 1;
+	}
+	done = move_system(m, vpn, system_run(m, vpn, end, need), buf, write);
+	if (done == 0)
+		uhmm_dmirror_forget(m, uhmm_range_of(vpn, 1));
+	return done;
+}
+
+/* Copy from the start of @r while the page table allows. */
+static int64_t copy_pages(struct dmirror *m, struct uhmm_range r,
+			  unsigned char *buf, bool write)
+{
+	uint64_t need = DMIRROR_ENTRY_VALID | (write ? DMIRROR_ENTRY_WRITE : 0);
+	uint64_t bytes = m->mm->core->page_bytes;
+	uhmm_vpn_t vpn = r.start;
+
+	while (vpn.val < r.end.val &&
+	       (uhmm_dmirror_entry(m, vpn) & need) == need) {
+		int64_t done = copy_some(
+			m, vpn, r.end,
+			buf + (vpn.val - r.start.val) * bytes, write, need);
+
+		if (done < 0)
+			return done;
+		if (done == 0)
+			break;
+		vpn.val += (uint64_t)done;
+	}
+	return (int64_t)(vpn.val - r.start.val);
+}
+
+int64_t uhmm_dmirror_copy_out(struct dmirror *m, struct uhmm_range r,
+			      unsigned char *buf)
+{
+	return copy_pages(m, r, buf, false);
+}
+
+/* Put what the range fault said into the page table. */
+static int store_all(struct dmirror *m, struct uhmm_range r,
+		     const uint64_t *pfns)
+{
+	for (uint64_t i = 0; i < uhmm_range_npages(r); i++) {
+		uint64_t entry = DMIRROR_ENTRY_VALID;
+		int err;
+
+		if (pfns[i] & UHMM_HMM_PFN_WRITE)
+			entry |= DMIRROR_ENTRY_WRITE;
+		err = uhmm_dmirror_store(m, UHMM_VPN(r.start.val + i), entry);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Fault one piece in, as often as something comes between. */
+static int fault_piece(struct dmirror *m, struct uhmm_range r, bool write)
+{
+	uint64_t pfns[DMIRROR_PIECE];
+	struct uhmm_core *core = m->mm->core;
+	uint64_t deadline = core->ops->now_ns(core) + DMIRROR_TIMEOUT_NS;
+	struct uhmm_range_fault range = {
+		.notifier = &m->notifier,
+		.range = r,
+		.hmm_pfns = pfns,
+		.default_flags = UHMM_HMM_PFN_REQ_FAULT |
+				 (write ? UHMM_HMM_PFN_REQ_WRITE : 0),
+		.pgmap = &m->dev->pgmap,
+	};
+	int err;
+
+	do {
+		range.notifier_seq = uhmm_notifier_read_begin(&m->notifier);
+		err = uhmm_range_fault(&range);
+	} while (err == -EBUSY && core->ops->now_ns(core) < deadline);
+	return err ? err : store_all(m, r, pfns);
+}
+
+/* The fault step: the whole rest of the range. */
+static int fault_rest(struct dmirror *m, struct uhmm_range r, bool write)
+{
+	while (r.start.val < r.end.val) {
+		struct uhmm_range piece = uhmm_range_clip(
+			uhmm_range_of(r.start, DMIRROR_PIECE), r);
+		int err = fault_piece(m, piece, write);
+
+		if (err)
+			return err == -ESRCH ? -EFAULT : err;
+		r.start = piece.end;
+	}
+	return 0;
+}
+
+/* Entries of ordinary pages do not outlive the command (dmirror.h). */
+static void forget_system(struct dmirror *m, struct uhmm_range r)
+{
+	uint64_t at = r.start.val, entry;
+	uhmm_dpfn_t dpfn;
+
+	for (; uhmm_table_next(&m->mm->core->store, &m->pt, &at, r.end.val,
+			       &entry);
+	     at++)
+		if (!uhmm_dmirror_is_own(m, UHMM_VPN(at), &dpfn))
+			uhmm_table_clear(&m->mm->core->store, &m->pt, at);
+}
+
+/* Read or write the range of @call through @buf. */
+static int transfer(struct dmirror_call *call, unsigned char *buf, bool write)
+{
+	struct dmirror *m = call->mirror;
+	struct uhmm_range rest = call->range;
+	int err = 0;
+
+	for (;;) {
+		int64_t done = copy_pages(m, rest, buf, write);
+
+		if (done < 0)
+			return -EFAULT;
+		buf += (uint64_t)done * m->mm->core->page_bytes;
+		rest.start.val += (uint64_t)done;
+		if (rest.start.val == rest.end.val)
+			return 0;
+		err = fault_rest(m, rest, write);
+		if (err)
+			return err;
+		call->cmd.faults++;
+	}
+}
+
+/* Room for the whole range, as the driver has it. */
+static unsigned char *bounce(const struct dmirror_call *call)
+{
+	uint64_t bytes = call->cmd.npages * call->mirror->mm->core->page_bytes;
+
+	return bytes > SIZE_MAX / 4 ? NULL : malloc(bytes);
+}
+
+int uhmm_dmirror_read(struct dmirror_call *call)
+{
+	uint64_t bytes = call->cmd.npages * call->mirror->mm->core->page_bytes;
+	unsigned char *buf = bounce(call);
+	int err;
+
+	if (!buf)
+		return -ENOMEM;
+	err = transfer(call, buf, false);
+	forget_system(call->mirror, call->range);
+	if (!err && call->user->copy_to(call->user, call->cmd.ptr, buf, bytes))
+		err = -EFAULT;
+	free(buf);
+	call->cmd.cpages = call->cmd.npages;
+	return err;
+}
+
+int uhmm_dmirror_write(struct dmirror_call *call)
+{
+	uint64_t bytes = call->cmd.npages * call->mirror->mm->core->page_bytes;
+	unsigned char *buf = bounce(call);
+	int err = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	if (call->user->copy_from(call->user, buf, call->cmd.ptr, bytes))
+		err = -EFAULT;
+	if (!err)
+		err = transfer(call, buf, true);
+	forget_system(call->mirror, call->range);
+	free(buf);
+	call->cmd.cpages = call->cmd.npages;
+	return err;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu_fault.c - a CPU touched a trapped page (cpu_fault.h) */
+#include "mm/cpu_fault.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "mm/migrate.h"
+
+/* No entry: a hole in trapped memory, or a page that may be written again. */
+static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
+{
+	struct uhmm_range r = uhmm_range_of(vpn, 1);
+	uint8_t pte;
+	int err = mm->ops->scan(mm->ops_ctx, r, &pte);
+
+	if (err)
+		return err;
+	if (pte & UHMM_PTE_PRESENT)
+		return mm->ops->unprotect(mm->ops_ctx, r);
+	err = mm->ops->give_zero(mm->ops_ctx, vpn, write);
+	if (err == -ENOENT)
+		return mm->ops->wake(mm->ops_ctx, r);
+	return err;
+}
+
+/* A device page: its driver brings it back. */
+static int to_ram(struct uhmm_mm *mm, uhmm_vpn_t vpn, uhmm_softleaf_t leaf,
+		  bool write)
+{
+	struct uhmm_device_fault fault = {
+		.mm = mm,
+		.pgmap = uhmm_pagemap_of(mm->core,
+					 uhmm_softleaf_to_dpfn(leaf)),
+		.vpn = vpn,
+		.write = write,
+	};
+	int err;
+
+	assert(fault.pgmap);
+	err = fault.pgmap->ops->migrate_to_ram(&fault);
+	if (err == -ESRCH)
+		return err;
+	/* Whatever happened, the CPU looks again: a page that came back is
+	 * there, one that did not faults again. */
+	return mm->ops->wake(mm->ops_ctx, uhmm_range_of(vpn, 1));
+}
+
+int uhmm_cpu_fault(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
+{
+	uhmm_softleaf_t leaf = uhmm_mm_wait_leaf(mm, vpn);
+
+	if (mm->gone)
+		return -ESRCH;
+	if (uhmm_softleaf_is_device_private(leaf))
+		return to_ram(mm, vpn, leaf, write);
+	assert(uhmm_softleaf_is_none(leaf));
+	return settle_ordinary(mm, vpn, write);
+}
+
+int uhmm_cpu_fault_range(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	int64_t back = uhmm_migrate_to_ram(mm, r, NULL);
+
+	return back < 0 ? (int)back : 0;
+}

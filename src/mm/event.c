@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* event.c - what the program did to its mappings (event.h) */
+#include "mm/event.h"
+
+#include <errno.h>
+
+#include "mm/flight.h"
+
+void uhmm_event_unmap(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	uhmm_mm_drop(mm, r);
+}
+
+/* The flight of a system page on its way must know where it is now. */
+static void tell_flights(struct uhmm_mm *mm, struct uhmm_range from,
+			 uhmm_vpn_t to)
+{
+	uhmm_vpn_t vpn = from.start;
+	uhmm_softleaf_t leaf;
+
+	for (; uhmm_shadow_next(&mm->core->store, mm->slot, &vpn, from.end,
+				&leaf);
+	     vpn.val++)
+		if (uhmm_softleaf_is_migration(leaf) &&
+		    !uhmm_softleaf_has_dpfn(leaf))
+			uhmm_flight_moved(mm->core, leaf,
+					  UHMM_VPN(to.val + vpn.val -
+						   from.start.val));
+}
+
+void uhmm_event_remap(struct uhmm_mm *mm, uhmm_vpn_t from, uhmm_vpn_t to,
+		      uint64_t npages)
+{
+	struct uhmm_range old = uhmm_range_of(from, npages);
+
+	uhmm_mm_drop(mm, uhmm_range_of(to, npages));
+	uhmm_mm_invalidate(mm, old, UHMM_NOTIFY_UNMAP, NULL);
+	tell_flights(mm, old, to);
+	if (uhmm_shadow_move(&mm->core->store, mm->slot, from, to, npages))
+		uhmm_mm_exit(mm);
+}
+
+/* Device pages stay where they are, but no entry is writable any more. */
+static uhmm_softleaf_t without_write(uhmm_softleaf_t leaf)
+{
+	unsigned int bits = uhmm_softleaf_bits(leaf) & ~UHMM_SOFTLEAF_SOFT_DIRTY;
+	enum uhmm_softleaf_type type = uhmm_softleaf_type(leaf);
+
+	switch (type) {
+	case UHMM_SOFTLEAF_DEVICE_PRIVATE_WRITE:
+		type = UHMM_SOFTLEAF_DEVICE_PRIVATE_READ;
+		break;
+	case UHMM_SOFTLEAF_MIGRATION_WRITE:
+		type = UHMM_SOFTLEAF_MIGRATION_READ_EXCLUSIVE;
+		break;
+	case UHMM_SOFTLEAF_MIGRATION_DEVICE_PRIVATE_WRITE:
+		type = UHMM_SOFTLEAF_MIGRATION_DEVICE_PRIVATE_READ_EXCLUSIVE;
+		break;
+	default:
+		return leaf;
+	}
+	return uhmm_softleaf_with_bits(
+		uhmm_softleaf_mk(type, uhmm_softleaf_offset(leaf)), bits);
+}
+
+void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	struct uhmm_store *store = &mm->core->store;
+	uhmm_vpn_t vpn = r.start;
+	uhmm_softleaf_t leaf;
+
+	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_PROTECTION, NULL);
+	for (; uhmm_shadow_next(store, mm->slot, &vpn, r.end, &leaf);
+	     vpn.val++)
+		uhmm_shadow_change(store, mm->slot, vpn, without_write(leaf));
+}
+
+/* What both have after the fork: the device page, read-only. */
+static uhmm_softleaf_t shared_by_fork(uhmm_softleaf_t leaf)
+{
+	enum uhmm_softleaf_type type = UHMM_SOFTLEAF_DEVICE_PRIVATE_READ;
+
+	if (uhmm_softleaf_is_migration_device_private(leaf))
+		type = UHMM_SOFTLEAF_MIGRATION_DEVICE_PRIVATE_READ;
+	return uhmm_softleaf_with_bits(
+		uhmm_softleaf_mk(type, uhmm_softleaf_offset(leaf)),
+		uhmm_softleaf_bits(leaf) & ~UHMM_SOFTLEAF_SOFT_DIRTY);
+}
+
+int uhmm_event_fork(struct uhmm_mm *parent, struct uhmm_mm *child)
+{
+	struct uhmm_store *store = &parent->core->store;
+	uhmm_vpn_t vpn = UHMM_VPN(0);
+	uhmm_vpn_t end = UHMM_VPN(UINT64_C(1) << UHMM_TABLE_INDEX_BITS);
+	uhmm_softleaf_t leaf;
+
+	for (; uhmm_shadow_next(store, parent->slot, &vpn, end, &leaf);
+	     vpn.val++) {
+		uhmm_softleaf_t shared;
+
+		if (!uhmm_softleaf_has_dpfn(leaf) ||
+		    (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED))
+			continue;
+		shared = shared_by_fork(leaf);
+		if (uhmm_shadow_set(store, child->slot, vpn, shared))
+			return -ENOMEM;
+		uhmm_shadow_change(store, parent->slot, vpn, shared);
+		uhmm_mm_invalidate(parent, uhmm_range_of(vpn, 1),
+				   UHMM_NOTIFY_PROTECTION, NULL);
+	}
+	return 0;
+}

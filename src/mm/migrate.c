@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/* migrate.c - migration in three phases, to the device (migrate.h)
+ *
+ * Order within one page, so that no byte is lost whatever happens between two
+ * steps: migration entry (others wait) -> trap (the CPU stops) -> look what is
+ * there -> destination in the flight -> bytes copied, page leaves the CPU ->
+ * device entry. What the program does meanwhile to its mappings marks or moves
+ * the migration entry; finalize looks at that and nothing else.
+ */
+#include "mm/migrate.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "mm/flight.h"
+
+/* Runs handed to the engine in one call. */
+#define NRUNS 64
+
+static uint64_t npages_of(const struct uhmm_migrate_vma *args)
+{
+	return uhmm_range_npages(args->range);
+}
+
+static uhmm_vpn_t vpn_of(const struct uhmm_migrate_vma *args, uint64_t i)
+{
+	return UHMM_VPN(args->range.start.val + i);
+}
+
+static bool wants(const struct uhmm_migrate_vma *args,
+		  enum uhmm_migrate_vma_flags flag)
+{
+	return (args->flags & flag) != 0;
+}
+
+/* ---- setup ---- */
+
+static int find_vma(struct uhmm_migrate_vma *args)
+{
+	struct uhmm_mm *mm = args->mm;
+	uint64_t npages = npages_of(args);
+	int err;
+
+	if (npages == 0 || npages > UHMM_MIGRATE_NPAGES_MAX)
+		return -EINVAL;
+	if (mm->gone)
+		return -ESRCH;
+	err = mm->ops->vma_find(mm->ops_ctx, args->range.start, &args->vma);
+	if (err)
+		return err == -ENOENT ? -EINVAL : err;
+	if (args->vma.range.start.val > args->range.start.val ||
+	    args->vma.range.end.val < args->range.end.val ||
+	    args->vma.hugetlb || args->vma.special)
+		return -EINVAL;
+	return 0;
+}
+
+/* Lock a device page in every mm; those that share it are told. */
+static int lock_device_page(struct uhmm_migrate_vma *args, uhmm_dpfn_t dpfn)
+{
+	struct uhmm_restore *restore = &args->restore;
+	uint32_t before = restore->nlegs;
+	int err = uhmm_restore_lock(restore, args->mm->core, dpfn);
+
+	for (uint32_t i = before; i < restore->nlegs; i++)
+		if (restore->leg[i].mm != args->mm)
+			uhmm_mm_invalidate(
+				restore->leg[i].mm,
+				uhmm_range_of(restore->leg[i].at.vpn, 1),
+				UHMM_NOTIFY_MIGRATE, NULL);
+	return err;
+}
+
+/* Lock the device pages of the range that are selected. */
+static void collect_device(struct uhmm_migrate_vma *args)
+{
+	struct uhmm_mm *mm = args->mm;
+	uhmm_vpn_t vpn = args->range.start;
+	uhmm_softleaf_t leaf;
+
+	for (; uhmm_shadow_next(&mm->core->store, mm->slot, &vpn,
+				args->range.end, &leaf);
+	     vpn.val++) {
+		uhmm_dpfn_t dpfn;
+
+		if (!uhmm_softleaf_is_device_private(leaf))
+			continue;
+		dpfn = uhmm_softleaf_to_dpfn(leaf);
+		if (args->pgmap &&
+		    uhmm_pagemap_of(mm->core, dpfn) != args->pgmap)
+			continue;
+		if (lock_device_page(args, dpfn))
+			continue;
+		args->src[vpn.val - args->range.start.val] =
+			uhmm_migrate_pfn(dpfn) | UHMM_MIGRATE_PFN_MIGRATE |
+			(uhmm_softleaf_is_device_private_write(leaf) ?
+				 UHMM_MIGRATE_PFN_WRITE :
+				 0);
+	}
+}
+
+/*
+ * Can a page in state @pte of this mapping go to a device, and what is it?
+ * @wp: it was write-protected before we came.
+ * Return: src word, 0 when it stays.
+ */
+static uint64_t judge(const struct uhmm_vma *vma, uint8_t pte, bool wp)
+{
+	uint64_t src = UHMM_MIGRATE_PFN_MIGRATE;
+
+	if (pte & UHMM_PTE_SWAP)
+		return 0;
+	if (!(pte & UHMM_PTE_PRESENT) || (pte & UHMM_PTE_ZERO)) {
+		if (!vma->anon)
+			return 0;
+		return vma->write ? src | UHMM_MIGRATE_PFN_WRITE : src;
+	}
+	if (pte & UHMM_PTE_FILE)
+		return 0;
+	src |= UHMM_MIGRATE_PFN_VALID;
+	if (vma->write && !wp && (pte & UHMM_PTE_EXCLUSIVE))
+		src |= UHMM_MIGRATE_PFN_WRITE;
+	return src;
+}
+
+/* Put migration entries where there is no entry at all. */
+static int board_all(struct uhmm_migrate_vma *args)
+{
+	struct uhmm_mm *mm = args->mm;
+	uint64_t boarded = 0;
+
+	args->flight = uhmm_flight_begin(mm, args->range.start,
+					 npages_of(args));
+	if (!args->flight)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < npages_of(args); i++) {
+		if (!uhmm_softleaf_is_none(uhmm_mm_leaf(mm, vpn_of(args, i))))
+			continue;
+		if (uhmm_flight_board(mm, args->flight, i) == 0)
+			boarded++;
+	}
+	return boarded ? 0 : -ENOENT;
+}
+
+/* Everyone who boarded leaves again, nothing has happened. */
+static void leave_all(struct uhmm_migrate_vma *args)
+{
+	struct uhmm_mm *mm = args->mm;
+
+	if (!args->flight)
+		return;
+	for (uint64_t i = 0; i < npages_of(args); i++)
+		uhmm_flight_leave(mm, args->flight, i);
+	uhmm_flight_end(mm, args->flight);
+	args->flight = 0;
+	mm->core->ops->wake(mm->core, mm);
+	uhmm_mm_settle(mm);
+}
+
+/* Say in src[] which of those on board can go. */
+static void judge_all(struct uhmm_migrate_vma *args, const uint8_t *before,
+		      const uint8_t *pte)
+{
+	for (uint64_t i = 0; i < npages_of(args); i++) {
+		if (!uhmm_flight_is_still(args->mm, args->flight, i))
+			continue;
+		args->src[i] =
+			judge(&args->vma, pte[i], before[i] & UHMM_PTE_WP);
+		if (!(before[i] & UHMM_PTE_WP))
+			args->protected_by_us[i / 64] |= UINT64_C(1)
+							 << (i % 64);
+	}
+}
+
+/* Lock the ordinary pages and the holes of the range. */
+static int collect_system(struct uhmm_migrate_vma *args)
+{
+	uint8_t before[UHMM_MIGRATE_NPAGES_MAX], pte[UHMM_MIGRATE_NPAGES_MAX];
+	struct uhmm_mm *mm = args->mm;
+	int err;
+
+	if (args->vma.shared)
+		return 0;
+	err = board_all(args);
+	if (!err)
+		err = mm->ops->scan(mm->ops_ctx, args->range, before);
+	if (!err)
+		err = mm->ops->trap(mm->ops_ctx, args->range);
+	if (!err)
+		err = mm->ops->scan(mm->ops_ctx, args->range, pte);
+	if (err) {
+		leave_all(args);
+		return err == -ESRCH ? err : 0;
+	}
+	judge_all(args, before, pte);
+	return 0;
+}
+
+static uint64_t count_migrating(const struct uhmm_migrate_vma *args)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < npages_of(args); i++)
+		n += (args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) != 0;
+	return n;
+}
+
+int uhmm_migrate_vma_setup(struct uhmm_migrate_vma *args)
+{
+	int err = find_vma(args);
+
+	if (err)
+		return err;
+	memset(args->src, 0, npages_of(args) * sizeof(*args->src));
+	memset(args->dst, 0, npages_of(args) * sizeof(*args->dst));
+	memset(&args->restore, 0, sizeof(args->restore));
+	memset(args->protected_by_us, 0, sizeof(args->protected_by_us));
+	args->flight = 0;
+	uhmm_mm_invalidate(args->mm, args->range, UHMM_NOTIFY_MIGRATE,
+			   args->pgmap);
+	if (wants(args, UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE))
+		collect_device(args);
+	if (wants(args, UHMM_MIGRATE_VMA_SELECT_SYSTEM))
+		err = collect_system(args);
+	if (err) {
+		uhmm_restore_finish(&args->restore);
+		return err;
+	}
+	args->cpages = count_migrating(args);
+	return 0;
+}
+
+/* ---- pages ---- */
+
+/* Is page @i a system page that is to go to a device page now? */
+static bool goes_to_device(const struct uhmm_migrate_vma *args, uint64_t i)
+{
+	return (args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) &&
+	       !uhmm_migrate_pfn_is_device(args->src[i]) &&
+	       uhmm_migrate_pfn_is_device(args->dst[i]);
+}
+
+/* Is it a device page that is to become a system page? */
+static bool goes_to_system(const struct uhmm_migrate_vma *args, uint64_t i)
+{
+	return (args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) &&
+	       uhmm_migrate_pfn_is_device(args->src[i]) &&
+	       args->dst[i] == UHMM_MIGRATE_PFN_SYSTEM;
+}
+
+/* Note every destination first: what is copied must have a known place. */
+static void note_destinations(struct uhmm_migrate_vma *args)
+{
+	struct uhmm_flight *flight;
+
+	if (!args->flight)
+		return;
+	flight = uhmm_flight_at(args->mm->core, args->flight);
+	for (uint64_t i = 0; i < npages_of(args); i++)
+		if (uhmm_migrate_pfn_is_device(args->dst[i]))
+			flight->page[i].dpfn =
+				uhmm_migrate_pfn_to_dpfn(args->dst[i]).val;
+}
+
+static bool continues(const struct uhmm_migrate_vma *args, uint64_t i)
+{
+	return goes_to_device(args, i) &&
+	       uhmm_flight_is_still(args->mm, args->flight, i) &&
+	       (args->src[i] & UHMM_MIGRATE_PFN_VALID) ==
+		       (args->src[i - 1] & UHMM_MIGRATE_PFN_VALID) &&
+	       uhmm_migrate_pfn_to_dpfn(args->dst[i]).val ==
+		       uhmm_migrate_pfn_to_dpfn(args->dst[i - 1]).val + 1;
+}
+
+/* The next run of pages that go, from page *@i on. */
+static bool next_run(struct uhmm_migrate_vma *args, uint64_t *i,
+		     struct uhmm_run *run)
+{
+	uint64_t npages = npages_of(args), first;
+
+	while (*i < npages &&
+	       !(goes_to_device(args, *i) &&
+		 uhmm_flight_is_still(args->mm, args->flight, *i))) {
+		if (!uhmm_migrate_pfn_is_device(args->src[*i]))
+			args->src[*i] &= ~(uint64_t)UHMM_MIGRATE_PFN_MIGRATE;
+		++*i;
+	}
+	if (*i == npages)
+		return false;
+	first = (*i)++;
+	while (*i < npages && continues(args, *i))
+		++*i;
+	*run = (struct uhmm_run){
+		.vpn = vpn_of(args, first),
+		.dpfn = uhmm_migrate_pfn_to_dpfn(args->dst[first]),
+		.npages = *i - first,
+		.flags = args->src[first] & UHMM_MIGRATE_PFN_VALID ?
+				 0 :
+				 UHMM_RUN_ZERO,
+	};
+	return true;
+}
+
+/* What was not taken does not migrate. */
+static void note_taken(struct uhmm_migrate_vma *args,
+		       const struct uhmm_run *run, unsigned int nruns)
+{
+	for (unsigned int k = 0; k < nruns; k++)
+		for (uint64_t j = run[k].done; j < run[k].npages; j++)
+			args->src[run[k].vpn.val + j - args->range.start.val] &=
+				~(uint64_t)UHMM_MIGRATE_PFN_MIGRATE;
+}
+
+static void take_all(struct uhmm_migrate_vma *args)
+{
+	struct uhmm_run run[NRUNS];
+	unsigned int nruns;
+	uint64_t i = 0;
+
+	do {
+		nruns = 0;
+		while (nruns < NRUNS && next_run(args, &i, &run[nruns]))
+			nruns++;
+		if (nruns && args->mm->ops->take(args->mm->ops_ctx, run, nruns))
+			for (unsigned int k = 0; k < nruns; k++)
+				run[k].done = 0;
+		note_taken(args, run, nruns);
+	} while (nruns == NRUNS);
+}
+
+static void give_all(struct uhmm_migrate_vma *args)
+{
+	for (uint64_t i = 0; i < npages_of(args); i++)
+		if (uhmm_migrate_pfn_is_device(args->src[i]) &&
+		    !goes_to_system(args, i))
+			uhmm_restore_unwant(
+				&args->restore,
+				uhmm_migrate_pfn_to_dpfn(args->src[i]));
+	uhmm_restore_give(&args->restore);
+	for (uint64_t i = 0; i < npages_of(args); i++)
+		if (uhmm_migrate_pfn_is_device(args->src[i]) &&
+		    !uhmm_restore_is_given(&args->restore, args->mm,
+					   vpn_of(args, i)))
+			args->src[i] &= ~(uint64_t)UHMM_MIGRATE_PFN_MIGRATE;
+}
+
+void uhmm_migrate_vma_pages(struct uhmm_migrate_vma *args)
+{
+	note_destinations(args);
+	if (args->flight)
+		take_all(args);
+	if (args->restore.nlegs)
+		give_all(args);
+}
+
+/* ---- finalize ---- */
+
+/* Page @i of the flight arrives, or goes back where it came from. */
+static void end_page(struct uhmm_migrate_vma *args, uint64_t i)
+{
+	struct uhmm_mm *mm = args->mm;
+	struct uhmm_flight *flight = uhmm_flight_at(mm->core, args->flight);
+	uhmm_dpfn_t dpfn = UHMM_DPFN(flight->page[i].dpfn);
+	uhmm_softleaf_t leaf = uhmm_flight_entry(mm, args->flight, i);
+	bool arrived = dpfn.val && !uhmm_softleaf_is_none(leaf) &&
+		       (args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) &&
+		       !(uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED);
+
+	if (arrived) {
+		uhmm_flight_land(mm, args->flight, i,
+				 uhmm_softleaf_is_migration_write(leaf) &&
+					 (args->src[i] &
+					  UHMM_MIGRATE_PFN_WRITE));
+		return;
+	}
+	args->src[i] &= ~(uint64_t)UHMM_MIGRATE_PFN_MIGRATE;
+	uhmm_flight_leave(mm, args->flight, i);
+	if (dpfn.val)
+		uhmm_page_free(&mm->core->store, dpfn);
+	flight->page[i].dpfn = 0;
+}
+
+/* Did page @i stay, and did we write-protect it? */
+static bool to_unprotect(const struct uhmm_migrate_vma *args, uint64_t i)
+{
+	return !(args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) &&
+	       (args->protected_by_us[i / 64] >> (i % 64) & 1);
+}
+
+/* Pages that stayed may be written again. */
+static void unprotect_stayed(struct uhmm_migrate_vma *args)
+{
+	struct uhmm_mm *mm = args->mm;
+	uint64_t npages = npages_of(args);
+
+	for (uint64_t i = 0; i < npages && !mm->gone; i++) {
+		uint64_t first = i;
+
+		while (i < npages && to_unprotect(args, i))
+			i++;
+		if (i > first &&
+		    mm->ops->unprotect(mm->ops_ctx,
+				       uhmm_range_of(vpn_of(args, first),
+						     i - first)))
+			return;
+	}
+}
+
+static void end_flight(struct uhmm_migrate_vma *args)
+{
+	struct uhmm_mm *mm = args->mm;
+
+	for (uint64_t i = 0; i < npages_of(args); i++)
+		end_page(args, i);
+	uhmm_flight_end(mm, args->flight);
+	args->flight = 0;
+	unprotect_stayed(args);
+	mm->core->ops->wake(mm->core, mm);
+}
+
+void uhmm_migrate_vma_finalize(struct uhmm_migrate_vma *args)
+{
+	if (args->flight)
+		end_flight(args);
+	if (args->restore.nlegs)
+		uhmm_restore_finish(&args->restore);
+	uhmm_mm_settle(args->mm);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* pagemap.c - the memory of one device (pagemap.h) */
+#include "mm/pagemap.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "mm/migrate.h"
+
+int uhmm_memremap_device_private_pagemap(struct uhmm_core *core,
+					 struct uhmm_pagemap *pgmap)
+{
+	int64_t range;
+
+	if (!pgmap->ops || !pgmap->ops->migrate_to_ram)
+		return -EINVAL;
+	range = uhmm_dpfn_reserve(&core->store, pgmap->npages, pgmap->owner,
+				  pgmap->type);
+	if (range < 0)
+		return (int)range;
+	pgmap->core = core;
+	pgmap->range = (uint32_t)range;
+	uhmm_list_add_tail(&core->pagemaps, &pgmap->link);
+	return 0;
+}
+
+void uhmm_memunmap_device_private_pagemap(struct uhmm_pagemap *pgmap)
+{
+	int err;
+
+	if (!pgmap->range)
+		return;
+	uhmm_migrate_evict(pgmap);
+	uhmm_list_del(&pgmap->link);
+	err = uhmm_dpfn_release(&pgmap->core->store, pgmap->range);
+	assert(err == 0);
+	pgmap->range = 0;
+}
+
+int uhmm_pagemap_alloc(struct uhmm_pagemap *pgmap, unsigned int order,
+		       uhmm_dpfn_t *dpfn)
+{
+	return uhmm_page_alloc(&pgmap->core->store, pgmap->range, order, dpfn);
+}
+
+struct uhmm_pagemap *uhmm_pagemap_of(struct uhmm_core *core, uhmm_dpfn_t dpfn)
+{
+	uint32_t range = uhmm_dpfn_lookup(&core->store, dpfn);
+	struct uhmm_list *node;
+
+	if (!range)
+		return NULL;
+	UHMM_LIST_EACH(node, &core->pagemaps) {
+		struct uhmm_pagemap *pgmap =
+			UHMM_CONTAINER_OF(node, struct uhmm_pagemap, link);
+
+		if (pgmap->range == range)
+			return pgmap;
+	}
+	return NULL;
+}
+
+static struct uhmm_dpfn_range *range_of(const struct uhmm_pagemap *pgmap)
+{
+	return uhmm_dpfn_range(&pgmap->core->store, pgmap->range);
+}
+
+uhmm_dpfn_t uhmm_pagemap_first(const struct uhmm_pagemap *pgmap)
+{
+	return UHMM_DPFN(range_of(pgmap)->start);
+}
+
+uhmm_dpfn_t uhmm_pagemap_end(const struct uhmm_pagemap *pgmap)
+{
+	return UHMM_DPFN(range_of(pgmap)->start + range_of(pgmap)->npages);
+}
+
+uint64_t uhmm_pagemap_used(const struct uhmm_pagemap *pgmap)
+{
+	return range_of(pgmap)->used;
+}
+
+uint64_t uhmm_pagemap_peak(const struct uhmm_pagemap *pgmap)
+{
+	return range_of(pgmap)->peak;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* range_fault.c - what is at each page of a range (range_fault.h)
+ *
+ * The range is walked mapping by mapping, each mapping in pieces. A piece is
+ * looked at; if pages of it must be made accessible first, that is done (which
+ * may let anything happen) and the piece is looked at again.
+ */
+#include "mm/range_fault.h"
+
+#include <errno.h>
+
+#include "mm/cpu_fault.h"
+
+/* Pages looked at at once. */
+#define PIECE 256
+/* A piece that needs more looks is being taken away as fast as we fault. */
+#define ROUNDS_MAX (4 * PIECE)
+
+/* One piece: pages [range) of the mapping @vma; results go to @out. */
+struct piece {
+	struct uhmm_mm *mm;
+	const struct uhmm_pagemap *pgmap;
+	uint64_t request;		/* default_flags */
+	struct uhmm_vma vma;
+	struct uhmm_range range;
+	uint64_t *out;
+	uint8_t pte[PIECE];
+	/* one bit per page: faulted in for writing already, so it is
+	 * writable whatever the page table seems to say */
+	uint64_t made_writable[PIECE / 64];
+};
+
+/* What one page needs before its word is final. */
+enum need {
+	NEED_NOTHING,
+	NEED_WAIT,	/* it is on its way */
+	NEED_RESTORE,	/* on a device that is not the caller's */
+	NEED_READ,	/* not there: fault it in */
+	NEED_WRITE,	/* not there or not writable */
+	NEED_EPERM,
+};
+
+static bool wants_fault(const struct piece *p)
+{
+	return (p->request & UHMM_HMM_PFN_REQ_FAULT) != 0;
+}
+
+static bool wants_write(const struct piece *p)
+{
+	return (p->request & UHMM_HMM_PFN_REQ_WRITE) != 0;
+}
+
+static bool is_own(const struct piece *p, uhmm_softleaf_t leaf)
+{
+	const struct uhmm_pagemap *of =
+		uhmm_pagemap_of(p->mm->core, uhmm_softleaf_to_dpfn(leaf));
+
+	return of == p->pgmap;
+}
+
+/* Would a CPU write to present page @i go through without a fault? */
+static bool is_writable(const struct piece *p, uint64_t i)
+{
+	uint8_t pte = p->pte[i];
+
+	if (!p->vma.write || (pte & UHMM_PTE_WP))
+		return false;
+	if (p->made_writable[i / 64] >> (i % 64) & 1)
+		return true;
+	if (p->vma.shared)
+		return true;
+	return (pte & UHMM_PTE_EXCLUSIVE) && !(pte & UHMM_PTE_ZERO) &&
+	       !(pte & UHMM_PTE_FILE);
+}
+
+/* Word of a present page. */
+static uint64_t present_word(const struct piece *p, uint64_t i)
+{
+	uint64_t word = UHMM_HMM_PFN_VALID, order = 0;
+
+	if (is_writable(p, i))
+		word |= UHMM_HMM_PFN_WRITE;
+	if (p->pte[i] & UHMM_PTE_HUGE) {
+		for (uint64_t n = p->mm->core->pmd_npages; n > 1; n /= 2)
+			order++;
+		if (p->pte[i] & UHMM_PTE_PUD)
+			order *= 2;
+	} else if (p->pte[i] & UHMM_PTE_ZERO) {
+		word |= UHMM_HMM_PFN_ZERO;
+	}
+	return word | order << UHMM_HMM_PFN_ORDER_SHIFT;
+}
+
+/* What an access that is not satisfied yet needs. */
+static enum need need_access(const struct piece *p)
+{
+	if (wants_write(p))
+		return p->vma.write ? NEED_WRITE : NEED_EPERM;
+	return wants_fault(p) ? NEED_READ : NEED_NOTHING;
+}
+
+/* Page @i has no entry: look at what the CPU has. */
+static enum need look_ordinary(struct piece *p, uint64_t i)
+{
+	if (!(p->pte[i] & UHMM_PTE_PRESENT)) {
+		p->out[i] = 0;
+		return need_access(p);
+	}
+	p->out[i] = present_word(p, i);
+	if (wants_write(p) && !(p->out[i] & UHMM_HMM_PFN_WRITE))
+		return need_access(p);
+	return NEED_NOTHING;
+}
+
+/* Page @i has an entry. */
+static enum need look_leaf(struct piece *p, uint64_t i, uhmm_softleaf_t leaf)
+{
+	p->out[i] = 0;
+	if (uhmm_softleaf_is_migration(leaf))
+		return wants_fault(p) ? NEED_WAIT : NEED_NOTHING;
+	if (!uhmm_softleaf_is_device_private(leaf) || !is_own(p, leaf)) {
+		if (wants_write(p) && !p->vma.write)
+			return NEED_EPERM;
+		return wants_fault(p) ? NEED_RESTORE : NEED_NOTHING;
+	}
+	p->out[i] = UHMM_HMM_PFN_VALID | UHMM_HMM_PFN_DEVICE_PRIVATE |
+		    uhmm_softleaf_to_dpfn(leaf).val;
+	if (uhmm_softleaf_is_device_private_write(leaf))
+		p->out[i] |= UHMM_HMM_PFN_WRITE;
+	else if (wants_write(p))
+		/* The kernel hands out the read-only entry here and its test
+		 * driver fails with a warning; we do what a CPU write would
+		 * (spec 2.12). */
+		return p->vma.write ? NEED_RESTORE : NEED_EPERM;
+	return NEED_NOTHING;
+}
+
+static enum need look(struct piece *p, uint64_t i)
+{
+	uhmm_vpn_t vpn = UHMM_VPN(p->range.start.val + i);
+	uhmm_softleaf_t leaf = uhmm_mm_leaf(p->mm, vpn);
+
+	if (uhmm_softleaf_is_none(leaf))
+		return look_ordinary(p, i);
+	return look_leaf(p, i, leaf);
+}
+
+/* Fault in the run of pages from @i on that all need @need. */
+static int fault_run(struct piece *p, uint64_t i, enum need need)
+{
+	uint64_t n = uhmm_range_npages(p->range), end = i + 1;
+	int err;
+
+	while (end < n && look(p, end) == need)
+		end++;
+	err = p->mm->ops->fault_in(
+		p->mm->ops_ctx,
+		uhmm_range_of(UHMM_VPN(p->range.start.val + i), end - i),
+		need == NEED_WRITE);
+	for (; !err && need == NEED_WRITE && i < end; i++)
+		p->made_writable[i / 64] |= UINT64_C(1) << (i % 64);
+	return err;
+}
+
+/* Do what page @i needs. Everything may be different afterwards. */
+static int satisfy(struct piece *p, uint64_t i, enum need need)
+{
+	uhmm_vpn_t vpn = UHMM_VPN(p->range.start.val + i);
+
+	switch (need) {
+	case NEED_EPERM:
+		return -EPERM;
+	case NEED_WAIT:
+		uhmm_mm_wait_leaf(p->mm, vpn);
+		return p->mm->gone ? -ESRCH : 0;
+	case NEED_RESTORE:
+		return uhmm_cpu_fault(p->mm, vpn, wants_write(p));
+	default:
+		return fault_run(p, i, need);
+	}
+}
+
+/* Look at every page; stop at the first that needs something. */
+static enum need look_all(struct piece *p, uint64_t *i)
+{
+	uint64_t n = uhmm_range_npages(p->range);
+
+	for (*i = 0; *i < n; ++*i) {
+		enum need need = look(p, *i);
+
+		if (need != NEED_NOTHING)
+			return need;
+	}
+	return NEED_NOTHING;
+}
+
+static int do_piece(struct piece *p)
+{
+	enum need need;
+	uint64_t i;
+	int err;
+
+	for (unsigned int round = 0; round < ROUNDS_MAX; round++) {
+		err = p->mm->ops->scan(p->mm->ops_ctx, p->range, p->pte);
+		if (err)
+			return err;
+		need = look_all(p, &i);
+		if (need == NEED_NOTHING)
+			return 0;
+		err = satisfy(p, i, need);
+		if (err)
+			return err;
+	}
+	return -EBUSY;
+}
+
+/* No page of @r can be looked at. */
+static int refuse(const struct uhmm_range_fault *range, struct uhmm_range r)
+{
+	if (range->default_flags)
+		return -EFAULT;
+	for (uint64_t v = r.start.val; v < r.end.val; v++)
+		range->hmm_pfns[v - range->range.start.val] =
+			UHMM_HMM_PFN_ERROR;
+	return 0;
+}
+
+/* Deal with what is at @at. Return: 0 with *@at behind it, or -errno. */
+static int do_mapping(struct uhmm_range_fault *range, uhmm_vpn_t *at)
+{
+	struct uhmm_mm *mm = range->notifier->mm;
+	struct uhmm_range rest = { *at, range->range.end };
+	struct piece p = { .mm = mm, .pgmap = range->pgmap,
+			   .request = range->default_flags };
+	int err = mm->ops->vma_find(mm->ops_ctx, *at, &p.vma);
+
+	if (err == -ENOENT) {
+		*at = rest.end;
+		return refuse(range, rest);
+	}
+	if (err)
+		return err;
+	if (at->val < p.vma.range.start.val) {
+		rest.end = uhmm_range_clip(rest, p.vma.range).start;
+		*at = rest.end;
+		return refuse(range, rest);
+	}
+	p.range = uhmm_range_clip(rest, p.vma.range);
+	if (!p.vma.read || p.vma.pfnmap) {
+		*at = p.range.end;
+		return refuse(range, p.range);
+	}
+	if (uhmm_range_npages(p.range) > PIECE)
+		p.range = uhmm_range_of(*at, PIECE);
+	p.out = range->hmm_pfns + (at->val - range->range.start.val);
+	*at = p.range.end;
+	return do_piece(&p);
+}
+
+int uhmm_range_fault(struct uhmm_range_fault *range)
+{
+	struct uhmm_mm *mm = range->notifier->mm;
+	uhmm_vpn_t at = range->range.start;
+
+	while (at.val < range->range.end.val) {
+		int err = mm->gone ? -ESRCH : do_mapping(range, &at);
+
+		if (err)
+			return err;
+	}
+	if (uhmm_notifier_read_retry(range->notifier, range->notifier_seq))
+		return -EBUSY;
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* restore.h - device pages on their way back to all who map them
+ *
+ * Theory of operation. A device page may be mapped by several mms (fork). It
+ * goes back to all of them at once, as the kernel's reverse map does: every
+ * entry of it becomes a migration entry (lock), every mm gets the bytes (give),
+ * every entry goes and the page is free (finish). One mapping of one page is a
+ * "leg" here. A leg whose give failed gets its device entry back, so no byte
+ * is lost; a leg the program dropped meanwhile is dropped at the end.
+ * Callers choose pages; nothing here looks at mappings (VMAs) or devices.
+ */
+#ifndef UHMM_MM_RESTORE_H
+#define UHMM_MM_RESTORE_H
+
+#include "mm/mm.h"
+#include "mm/page.h"
+
+/** One mapping of one device page that is on its way back. */
+struct uhmm_leg {
+	uhmm_dpfn_t dpfn;
+	struct uhmm_mm *mm;	/* referenced until finish */
+	struct uhmm_mapping at;	/* where it was when it was locked */
+	bool write;		/* the entry was writable */
+	bool wanted;		/* give it; else only put the entry back */
+	bool given;
+	bool there;		/* the CPU had a page there already */
+};
+
+/** struct uhmm_restore - all zero: nothing locked */
+struct uhmm_restore {
+	struct uhmm_core *core;
+	struct uhmm_leg *leg;
+	uint32_t nlegs, room;
+};
+
+/**
+ * uhmm_restore_lock() - lock @dpfn: its entries become migration entries
+ * Return: 0; -EBUSY it is on its way already; -ENOMEM
+ */
+UHMM_CHECKED int uhmm_restore_lock(struct uhmm_restore *r,
+				   struct uhmm_core *core, uhmm_dpfn_t dpfn);
+
+/** uhmm_restore_unwant() - @dpfn shall stay on the device after all */
+void uhmm_restore_unwant(struct uhmm_restore *r, uhmm_dpfn_t dpfn);
+
+/** uhmm_restore_give() - (yields) bytes to everyone */
+void uhmm_restore_give(struct uhmm_restore *r);
+
+/** uhmm_restore_is_given() - did @dpfn come back at @vpn of @mm? */
+bool uhmm_restore_is_given(const struct uhmm_restore *r,
+			   const struct uhmm_mm *mm, uhmm_vpn_t vpn);
+
+/**
+ * uhmm_restore_finish() - unlock; wake who waits; @r is all zero again
+ * Return: legs that came back
+ */
+uint64_t uhmm_restore_finish(struct uhmm_restore *r);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* to_ram.c - device pages back to ordinary memory, without a driver's choice
+ * (migrate.h): after a CPU fault, and for eviction. Chosen by place or by
+ * device page; what mapping they are in does not matter.
+ */
+#include <errno.h>
+
+#include "mm/migrate.h"
+
+/* Pages locked at once. */
+#define BATCH 512
+
+/* Bring back what is locked. Return: legs that came back. */
+static uint64_t bring_back(struct uhmm_restore *r)
+{
+	if (!r->nlegs)
+		return 0;
+	for (uint32_t i = 0; i < r->nlegs; i++)
+		uhmm_mm_invalidate(r->leg[i].mm,
+				   uhmm_range_of(r->leg[i].at.vpn, 1),
+				   UHMM_NOTIFY_MIGRATE, NULL);
+	uhmm_restore_give(r);
+	return uhmm_restore_finish(r);
+}
+
+static bool is_of(struct uhmm_core *core, uhmm_softleaf_t leaf,
+		  const struct uhmm_pagemap *pgmap)
+{
+	return uhmm_softleaf_is_device_private(leaf) &&
+	       (!pgmap ||
+		uhmm_pagemap_of(core, uhmm_softleaf_to_dpfn(leaf)) == pgmap);
+}
+
+/* Lock up to BATCH pages of @pgmap from *@vpn on. */
+static void lock_by_place(struct uhmm_restore *restore, struct uhmm_mm *mm,
+			  uhmm_vpn_t *vpn, uhmm_vpn_t end,
+			  const struct uhmm_pagemap *pgmap)
+{
+	uhmm_softleaf_t leaf;
+	int err;
+
+	for (; restore->nlegs < BATCH &&
+	       uhmm_shadow_next(&mm->core->store, mm->slot, vpn, end, &leaf);
+	     vpn->val++) {
+		if (!is_of(mm->core, leaf, pgmap))
+			continue;
+		err = uhmm_restore_lock(restore, mm->core,
+					uhmm_softleaf_to_dpfn(leaf));
+		if (err == -ENOMEM && restore->nlegs)
+			return;
+	}
+}
+
+int64_t uhmm_migrate_to_ram(struct uhmm_mm *mm, struct uhmm_range r,
+			    struct uhmm_pagemap *pgmap)
+{
+	struct uhmm_restore restore = { 0 };
+	uhmm_vpn_t vpn = r.start;
+	int64_t back = 0;
+
+	do {
+		if (mm->gone)
+			return -ESRCH;
+		lock_by_place(&restore, mm, &vpn, r.end, pgmap);
+		if (!restore.nlegs)
+			break;
+		back += (int64_t)bring_back(&restore);
+	} while (vpn.val < r.end.val);
+	uhmm_mm_settle(mm);
+	return back;
+}
+
+/* Lock up to BATCH pages from *@dpfn on that are not on their way already. */
+static bool lock_by_page(struct uhmm_restore *restore,
+			 struct uhmm_pagemap *pgmap, uhmm_dpfn_t *dpfn)
+{
+	struct uhmm_store *store = &pgmap->core->store;
+	uhmm_dpfn_t end = uhmm_pagemap_end(pgmap);
+
+	for (; restore->nlegs < BATCH && uhmm_page_next(store, dpfn, end);
+	     dpfn->val++)
+		if (uhmm_restore_lock(restore, pgmap->core, *dpfn) == -ENOMEM)
+			break;
+	return restore->nlegs > 0;
+}
+
+static void settle_all(struct uhmm_core *core)
+{
+	struct uhmm_list *node;
+
+	UHMM_LIST_EACH(node, &core->mms)
+		uhmm_mm_settle(UHMM_CONTAINER_OF(node, struct uhmm_mm, link));
+}
+
+uint64_t uhmm_migrate_evict(struct uhmm_pagemap *pgmap)
+{
+	struct uhmm_restore restore = { 0 };
+	uhmm_dpfn_t dpfn = uhmm_pagemap_first(pgmap);
+	uint64_t back = 0;
+
+	while (lock_by_page(&restore, pgmap, &dpfn))
+		back += bring_back(&restore);
+	settle_all(pgmap->core);
+	return back;
+}
