@@ -77,3 +77,20 @@ function(uhmm_add_command_test name)
 		set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
 	endif()
 endfunction()
+
+# uhmm_add_fuzzer(<name> SOURCES ... [DEPS ...])
+#
+# A libFuzzer target (LLVMFuzzerTestOneInput), in the preset fuzz only; its test
+# is a short run. Longer: build/fuzz/tests/fuzz/<name> -max_total_time=600
+function(uhmm_add_fuzzer name)
+	if(NOT UHMM_FUZZ)
+		return()
+	endif()
+	cmake_parse_arguments(F "" "" "SOURCES;DEPS" ${ARGN})
+	add_executable(${name} ${F_SOURCES})
+	target_link_libraries(${name} PRIVATE uhmm_flags uhmm_sanitize)
+	target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+	uhmm_link_deps(${name} PRIVATE "" ${F_DEPS})
+	uhmm_add_command_test(${name} LABEL fuzz TIMEOUT 60
+		COMMAND $<TARGET_FILE:${name}> -max_total_time=20 -timeout=5)
+endfunction()
