@@ -17,7 +17,7 @@
  * command ends in time but leaves processes behind, they get GRACE_MS to go;
  * what stays is killed and reported as a failure of its own.
  *
- * Exit status: the command's (128+signal); 124 time is up; 125 processes were
+ * Exit status: the command's (128+signal); 124 time is up; 123 processes were
  * left behind by a command that succeeded; 126, 127 as a shell.
  */
 #include <ctype.h>
@@ -40,7 +40,7 @@
 #define KILL_MS 5000	/* for SIGKILL to take effect */
 #define STEP_MS 20
 
-enum { EXIT_TIMEOUT = 124, EXIT_LEFT = 125, EXIT_NOEXEC = 126, EXIT_NOENT = 127 };
+enum { EXIT_TIMEOUT = 124, EXIT_LEFT = 123, EXIT_NOEXEC = 126, EXIT_NOENT = 127 };
 
 struct proc {
 	pid_t pid;
