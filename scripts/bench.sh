@@ -8,9 +8,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/deps.sh build >&2
 scripts/build.sh release >&2
-bench=build/release/bench/uhmm-bench
-if [ ! -x $bench ]; then
-	echo "bench: no benchmarks in this version ($bench)" >&2
-	exit 1
-fi
-exec $bench "$@"
+
+exec build/release/uhmm run -- build/release/bench/bench_device "$@"
