@@ -8,7 +8,7 @@
 
 static void advice(int uffd, char *p, int adv)
 {
-	fact_advise(p, 1, adv); /* EINVAL: not in this kernel, no event either */
+	fact_advise(p, 1, adv); /* where it is EINVAL it does nothing */
 	FACT(fact_silent(uffd), "only DONTNEED and FREE raise an event");
 	FACT_STATE(p, FACT_PRESENT, "harmless advice leaves the page");
 }

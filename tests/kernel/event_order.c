@@ -46,7 +46,7 @@ int main(void)
 	FACT(fact_is_fault(&msg[0], p, FACT_READ),
 	     "a fault overtakes events raised before it");
 	FACT(fact_is_event(&msg[1], UFFD_EVENT_UNMAP, r[0].p, 1) &&
-	     fact_is_event(&msg[2], UFFD_EVENT_UNMAP, r[1].p, 1),
+		     fact_is_event(&msg[2], UFFD_EVENT_UNMAP, r[1].p, 1),
 	     "events keep their order");
 	return 0;
 }

@@ -8,6 +8,8 @@
  */
 #include "fact_uffd.h"
 
+#define MOVE_TO (MREMAP_MAYMOVE | MREMAP_FIXED)
+
 struct remap {
 	char *from;
 	size_t npages, new_npages;
@@ -36,7 +38,7 @@ static void move(int uffd)
 {
 	char *p = fact_map_registered(uffd, 4);
 	char *q = fact_reserve(4);
-	struct remap r = { p, 4, 4, MREMAP_MAYMOVE | MREMAP_FIXED, q, NULL };
+	struct remap r = { p, 4, 4, MOVE_TO, q, NULL };
 	struct fact_thread t;
 
 	fact_start(&t, remap, &r);
@@ -53,7 +55,7 @@ static void move_over_registered(int uffd)
 {
 	char *p = fact_map_registered(uffd, 4);
 	char *q = fact_map_registered(uffd, 4);
-	struct remap r = { p, 4, 4, MREMAP_MAYMOVE | MREMAP_FIXED, q, NULL };
+	struct remap r = { p, 4, 4, MOVE_TO, q, NULL };
 	struct fact_thread t;
 
 	fact_start(&t, remap, &r);
@@ -82,8 +84,7 @@ static void grow_in_place(int uffd)
 	struct remap r = { p, 4, 8, 0, NULL, NULL };
 
 	munmap(p, 8 * FACT_PAGE_SIZE);
-	NEED(mmap(p, 4 * FACT_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-		  MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == p, "mmap");
+	NEED(!fact_map_at(p, 4, MAP_FIXED_NOREPLACE), "mmap");
 	NEED(!fact_register(uffd, p, 4, FACT_MISSING_WP), "register");
 	FACT_IS(remap(&r), 0, "mremap grows in place without waiting");
 	FACT(fact_silent(uffd), "growing in place raises no event");
@@ -113,8 +114,7 @@ static void dont_unmap(int uffd)
 {
 	char *p = fact_map_registered(uffd, 4);
 	char *q = fact_reserve(4);
-	struct remap r = { p, 4, 4, MREMAP_MAYMOVE | MREMAP_FIXED |
-			   MREMAP_DONTUNMAP, q, NULL };
+	struct remap r = { p, 4, 4, MOVE_TO | MREMAP_DONTUNMAP, q, NULL };
 	struct fact_thread t;
 
 	fact_start(&t, remap, &r);

@@ -39,7 +39,8 @@ static void the_close(void)
 	fact_start(&t, fact_munmap, &r);
 	NEED(fact_readable(uffd, FACT_SOON_MS), "no event");
 	close(uffd);
-	FACT(fact_gets_through(&t), "close of the userfaultfd lets munmap go on");
+	FACT(fact_gets_through(&t),
+	     "close of the userfaultfd lets munmap go on");
 }
 
 static void stuck_child(int sock)

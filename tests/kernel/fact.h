@@ -55,8 +55,8 @@
 #include "fact_api.h"
 
 #define FACT_PAGE_SIZE 4096UL
-#define FACT_SECONDS 10	/* a process older than this hangs */
-#define FACT_FILL 0x5a	/* every byte of fact_page_of_fill() */
+#define FACT_SECONDS 10 /* a process older than this hangs */
+#define FACT_FILL 0x5a	/* every byte of fact_fill() */
 
 /* Still standing after this long counts as waiting. */
 #define FACT_STILL_MS 30
@@ -87,36 +87,39 @@ fact_end(int status, const char *fmt, ...)
 #define fact_skip(fmt, ...) fact_end(77, "skipped: " fmt, ##__VA_ARGS__)
 
 /* What the test needs in order to get to the fact failed. */
-#define NEED(cond, what)                                                       \
-	do {                                                                   \
-		if (!(cond))                                                   \
-			fact_end(1, "%s:%d: cannot set up: %s (%s): %s",       \
-				 __FILE__, __LINE__, what, #cond,              \
-				 strerror(errno));                             \
+#define NEED(cond, what) \
+	do { \
+		if (!(cond)) \
+			fact_end(1, "%s:%d: cannot set up: %s (%s): %s", \
+				 __FILE__, __LINE__, what, #cond, \
+				 strerror(errno)); \
 	} while (0)
 
 /* FACT() - @cond must hold; @fact is a sentence about the kernel */
-#define FACT(cond, fact)                                                       \
-	do {                                                                   \
-		if (!(cond))                                                   \
-			fact_end(1, "%s:%d: this kernel behaves otherwise: "   \
-				 "%s (not true: %s)", __FILE__, __LINE__,      \
-				 fact, #cond);                                 \
+#define FACT(cond, fact) \
+	do { \
+		if (!(cond)) \
+			fact_end(1, \
+				 "%s:%d: this kernel behaves otherwise: " \
+				 "%s (not true: %s)", \
+				 __FILE__, __LINE__, fact, #cond); \
 	} while (0)
 
 /*
  * TRAP() - something unpleasant that the emulator has to live with. It fails
  * nothing where a kernel is better: it says so, and the test goes on.
  */
-#define TRAP(cond, fact)                                                       \
-	do {                                                                   \
-		if (!(cond))                                                   \
-			fprintf(stderr, "%s:%d: note: not so on this kernel: " \
-				"%s\n", __FILE__, __LINE__, fact);             \
+#define TRAP(cond, fact) \
+	do { \
+		if (!(cond)) \
+			fprintf(stderr, \
+				"%s:%d: note: not so on this kernel: " \
+				"%s\n", \
+				__FILE__, __LINE__, fact); \
 	} while (0)
 
 /* FACT_IS() - @got, a number or -errno, must be @want */
-#define FACT_IS(got, want, fact)                                               \
+#define FACT_IS(got, want, fact) \
 	fact_is((long)(got), (long)(want), fact, #got, __FILE__, __LINE__)
 
 static inline const char *fact_number(char *buf, size_t size, long n)
@@ -136,9 +139,10 @@ static inline void fact_is(long got, long want, const char *fact,
 
 	if (got == want)
 		return;
-	fact_end(1, "%s:%d: this kernel behaves otherwise: %s "
-		 "(%s is %s, expected %s)", file, line, fact, expr,
-		 fact_number(g, sizeof(g), got),
+	fact_end(1,
+		 "%s:%d: this kernel behaves otherwise: %s "
+		 "(%s is %s, expected %s)",
+		 file, line, fact, expr, fact_number(g, sizeof(g), got),
 		 fact_number(w, sizeof(w), want));
 }
 
@@ -168,12 +172,15 @@ static inline void fact_begin(void)
  */
 static inline pid_t fact_fork(void)
 {
+	pid_t parent = getpid();
 	pid_t pid = fork();
 
 	NEED(pid >= 0, "fork");
 	if (!pid) {
 		fact_begin();
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
 	}
 	return pid;
 }
@@ -272,6 +279,15 @@ static inline char *fact_map(size_t npages)
 	NEED(!mprotect(p, len, PROT_READ | PROT_WRITE), "mprotect");
 	madvise(p, len, MADV_NOHUGEPAGE); /* EINVAL: there are none */
 	return p;
+}
+
+/* @npages of plain memory at @p, with @flags for mmap(2); 0 or -errno */
+static inline int fact_map_at(char *p, size_t npages, int flags)
+{
+	void *got = mmap(p, npages * FACT_PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+	return got == p ? 0 : -errno;
 }
 
 /* @npages of address space with nothing in it that may be replaced */
@@ -425,13 +441,15 @@ static inline void fact_bits_are(uint64_t got, uint64_t want, const char *fact,
 
 	if (got == want)
 		return;
-	fact_end(1, "%s:%d: this kernel behaves otherwise: %s "
-		 "(pagemap says %s, expected %s)", file, line, fact,
-		 fact_bits(g, sizeof(g), got), fact_bits(w, sizeof(w), want));
+	fact_end(1,
+		 "%s:%d: this kernel behaves otherwise: %s "
+		 "(pagemap says %s, expected %s)",
+		 file, line, fact, fact_bits(g, sizeof(g), got),
+		 fact_bits(w, sizeof(w), want));
 }
 
 /* FACT_STATE() - pagemap must say @want about our page @p */
-#define FACT_STATE(p, want, fact)                                              \
+#define FACT_STATE(p, want, fact) \
 	fact_bits_are(fact_state(p), want, fact, __FILE__, __LINE__)
 
 /* How many lines of /proc/self/maps touch the @npages from @p */
@@ -483,6 +501,16 @@ static inline void fact_send_fd(int sock, int fd)
 	NEED(sendmsg(sock, &msg, 0) == 1, "sendmsg");
 }
 
+/* The other process is gone: if it was our child, it has said why. */
+static inline _Noreturn void fact_lost(void)
+{
+	int status = 0;
+
+	if (waitpid(-1, &status, 0) < 0 || !WIFEXITED(status))
+		_exit(1);
+	_exit(WEXITSTATUS(status) ? WEXITSTATUS(status) : 1);
+}
+
 static inline int fact_recv_fd(int sock)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 };
@@ -496,7 +524,8 @@ static inline int fact_recv_fd(int sock)
 	};
 	int fd = -1;
 
-	NEED(recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) == 1, "recvmsg");
+	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1)
+		fact_lost();
 	NEED(CMSG_FIRSTHDR(&msg), "no descriptor came");
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
 	return fd;
@@ -507,16 +536,6 @@ static inline void fact_say(int sock, uintptr_t word)
 {
 	NEED(send(sock, &word, sizeof(word), MSG_NOSIGNAL) == sizeof(word),
 	     "send");
-}
-
-/* The other process is gone: if it was our child, it has said why. */
-static inline _Noreturn void fact_lost(void)
-{
-	int status = 0;
-
-	if (waitpid(-1, &status, 0) < 0 || !WIFEXITED(status))
-		_exit(1);
-	_exit(WEXITSTATUS(status) ? WEXITSTATUS(status) : 1);
 }
 
 static inline uintptr_t fact_hear(int sock)

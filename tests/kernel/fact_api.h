@@ -18,8 +18,8 @@
 #define FACT_FEATURE_WP_ASYNC (1ULL << 15)	 /* 6.7 */
 #define FACT_FEATURE_MOVE (1ULL << 16)		 /* 6.8 */
 
-#define FACT_FEATURE_EVENTS                                                    \
-	(UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE |                \
+#define FACT_FEATURE_EVENTS \
+	(UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE | \
 	 UFFD_FEATURE_EVENT_UNMAP)
 
 /* flag of userfaultfd(2), 5.11 */
@@ -96,8 +96,8 @@ struct fact_procmap_query {
 #define FACT_PM_FILE (1ULL << 61)
 #define FACT_PM_WP (1ULL << 57)
 #define FACT_PM_EXCL (1ULL << 56)
-#define FACT_PM_BITS                                                           \
-	(FACT_PM_PRESENT | FACT_PM_SWAP | FACT_PM_FILE | FACT_PM_WP |          \
+#define FACT_PM_BITS \
+	(FACT_PM_PRESENT | FACT_PM_SWAP | FACT_PM_FILE | FACT_PM_WP | \
 	 FACT_PM_EXCL)
 
 /* what a page looks like there */
@@ -108,7 +108,6 @@ struct fact_procmap_query {
 #define FACT_ZERO FACT_PM_PRESENT /* or any page that is shared */
 #define FACT_ZERO_WP (FACT_PM_PRESENT | FACT_PM_WP)
 
-#define FACT_MISSING_WP                                                        \
-	(UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP)
+#define FACT_MISSING_WP (UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP)
 
 #endif /* UHMM_TESTS_KERNEL_FACT_API_H */

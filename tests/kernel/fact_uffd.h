@@ -52,15 +52,16 @@ static inline int fact_uffd_flags(uint64_t features, int flags)
 	if (uffd < 0)
 		fact_skip("userfaultfd is not permitted (%s): be root, set "
 			  "vm.unprivileged_userfaultfd=1 or give access to "
-			  "/dev/userfaultfd", strerror(-uffd));
+			  "/dev/userfaultfd",
+			  strerror(-uffd));
 	err = fact_uffd_api(uffd, features);
 	if (err == -EPERM)
 		fact_skip("a feature in %#llx needs CAP_SYS_PTRACE",
 			  (unsigned long long)features);
 	if (err)
 		fact_skip("this kernel lacks a userfaultfd feature in %#llx "
-			  "(%s)", (unsigned long long)features,
-			  strerror(-err));
+			  "(%s)",
+			  (unsigned long long)features, strerror(-err));
 	return uffd;
 }
 
@@ -106,8 +107,7 @@ static inline int fact_protect_write(int uffd, char *p, size_t npages,
 
 static inline int fact_wp(int uffd, char *p, size_t npages)
 {
-	return fact_protect_write(uffd, p, npages,
-				  UFFDIO_WRITEPROTECT_MODE_WP);
+	return fact_protect_write(uffd, p, npages, UFFDIO_WRITEPROTECT_MODE_WP);
 }
 
 static inline int fact_unwp(int uffd, char *p, size_t npages)
@@ -208,13 +208,21 @@ static inline bool fact_silent(int uffd)
 	return !fact_readable(uffd, FACT_STILL_MS);
 }
 
-/* The next message, waiting for it */
+/*
+ * The next message, waiting for it. What poll announced may be gone by the
+ * time of the read, when the one who waited does not wait any more.
+ */
 static inline struct uffd_msg fact_next(int uffd)
 {
 	struct uffd_msg msg = { 0 };
+	ssize_t n;
 
-	NEED(fact_readable(uffd, FACT_SOON_MS), "no userfaultfd message came");
-	NEED(read(uffd, &msg, sizeof(msg)) == sizeof(msg), "read(uffd)");
+	do {
+		NEED(fact_readable(uffd, FACT_SOON_MS),
+		     "no userfaultfd message came");
+		n = read(uffd, &msg, sizeof(msg));
+	} while (n < 0 && errno == EAGAIN);
+	NEED(n == sizeof(msg), "read(uffd)");
 	return msg;
 }
 
@@ -233,8 +241,7 @@ static inline bool fact_is_event(const struct uffd_msg *msg, int event,
 				 const char *p, size_t npages)
 {
 	return msg->event == event && msg->arg.remove.start == (uintptr_t)p &&
-	       msg->arg.remove.end ==
-		       (uintptr_t)p + npages * FACT_PAGE_SIZE;
+	       msg->arg.remove.end == (uintptr_t)p + npages * FACT_PAGE_SIZE;
 }
 
 static inline bool fact_is_remap(const struct uffd_msg *msg, const char *from,
@@ -252,24 +259,24 @@ static inline bool fact_is_remap(const struct uffd_msg *msg, const char *from,
 #define FACT_WRITE_WP (UFFD_PAGEFAULT_FLAG_WRITE | UFFD_PAGEFAULT_FLAG_WP)
 
 /* FACT_FAULT() - the next message must be a fault in page @p with @flags */
-#define FACT_FAULT(uffd, p, flags, fact)                                       \
-	do {                                                                   \
-		struct uffd_msg fact_msg_ = fact_next(uffd);                   \
-		FACT(fact_is_fault(&fact_msg_, p, flags), fact);               \
+#define FACT_FAULT(uffd, p, flags, fact) \
+	do { \
+		struct uffd_msg fact_msg_ = fact_next(uffd); \
+		FACT(fact_is_fault(&fact_msg_, p, flags), fact); \
 	} while (0)
 
 /* FACT_EVENT() - the next message must be this REMOVE or UNMAP */
-#define FACT_EVENT(uffd, event, p, npages, fact)                               \
-	do {                                                                   \
-		struct uffd_msg fact_msg_ = fact_next(uffd);                   \
-		FACT(fact_is_event(&fact_msg_, event, p, npages), fact);       \
+#define FACT_EVENT(uffd, event, p, npages, fact) \
+	do { \
+		struct uffd_msg fact_msg_ = fact_next(uffd); \
+		FACT(fact_is_event(&fact_msg_, event, p, npages), fact); \
 	} while (0)
 
 /* FACT_REMAP() - the next message must be this REMAP */
-#define FACT_REMAP(uffd, from, to, npages, fact)                               \
-	do {                                                                   \
-		struct uffd_msg fact_msg_ = fact_next(uffd);                   \
-		FACT(fact_is_remap(&fact_msg_, from, to, npages), fact);       \
+#define FACT_REMAP(uffd, from, to, npages, fact) \
+	do { \
+		struct uffd_msg fact_msg_ = fact_next(uffd); \
+		FACT(fact_is_remap(&fact_msg_, from, to, npages), fact); \
 	} while (0)
 
 #endif /* UHMM_TESTS_KERNEL_FACT_UFFD_H */

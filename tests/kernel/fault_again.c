@@ -18,7 +18,8 @@ static void handle(int sig)
 static void after_wake(int uffd, char *p)
 {
 	NEED(!fact_wake(uffd, p, 1), "wake");
-	FACT_FAULT(uffd, p, FACT_READ, "after WAKE without a page, the same "
+	FACT_FAULT(uffd, p, FACT_READ,
+		   "after WAKE without a page, the same "
 		   "fault is told again");
 }
 
@@ -26,7 +27,8 @@ static void after_signal(int uffd, char *p, struct fact_thread *t)
 {
 	signal(SIGUSR1, handle);
 	pthread_kill(t->id, SIGUSR1);
-	FACT_FAULT(uffd, p, FACT_READ, "after a signal, the same fault is "
+	FACT_FAULT(uffd, p, FACT_READ,
+		   "after a signal, the same fault is "
 		   "told again");
 	FACT(handled, "a signal is handled by who waits in a fault of its own");
 }
@@ -55,7 +57,8 @@ static void served_before_read(int uffd, char *p, char *fill)
 	NEED(fact_readable(uffd, FACT_SOON_MS), "no fault");
 	NEED(!fact_copy(uffd, p, fill, 1), "copy");
 	FACT(fact_gets_through(&t), "COPY wakes who waits");
-	FACT(fact_silent(uffd), "a fault served before it was read is not told");
+	FACT(fact_silent(uffd),
+	     "a fault served before it was read is not told");
 }
 
 int main(void)

@@ -50,7 +50,8 @@ int main(void)
 	FACT(fact_silent(uffd), "it is told once while nothing disturbs it");
 
 	pthread_kill(t.id, SIGUSR1);
-	TRAP(told_over_and_over(uffd, p), "with a signal pending, the fault "
+	TRAP(told_over_and_over(uffd, p),
+	     "with a signal pending, the fault "
 	     "of a system call is told over and over");
 	FACT(!handled, "a signal waits for the fault of a system call");
 	NEED(!fact_copy(uffd, p, fill, 1), "copy");

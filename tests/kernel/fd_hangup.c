@@ -32,7 +32,7 @@ static void last_close(void)
 	int copy;
 
 	fact_pair(pair);
-	copy = dup(pair[1]);
+	copy = fcntl(pair[1], F_DUPFD_CLOEXEC, 0);
 	close(pair[1]);
 	FACT_IS(events(pair[0]), 0, "no hang-up while a duplicate is open");
 	FACT_IS(receive(pair[0]), -EAGAIN, "nothing to receive until then");

@@ -16,8 +16,8 @@ static const char message[] = "magic";
 static struct sockaddr_un name(socklen_t *len)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1,
-			 "uhmm-fact-%d", getpid());
+	int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "uhmm-fact-%d",
+			 getpid());
 
 	*len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
 			   (size_t)n);
@@ -34,7 +34,8 @@ static void known(int fd, const struct sockaddr_un *want, socklen_t len,
 	FACT(!getpeername(fd, (struct sockaddr *)&a, &n), fact);
 	FACT(n == len && !memcmp(&a, want, len), fact);
 	FACT(recv(fd, buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT) ==
-	     sizeof(message), "the message can be peeked again and again");
+		     sizeof(message),
+	     "the message can be peeked again and again");
 }
 
 static void passed_on(int fd, const struct sockaddr_un *a, socklen_t len)
@@ -59,7 +60,7 @@ static void after_exec(int fd)
 	char number[16];
 	pid_t pid;
 
-	snprintf(number, sizeof(number), "%d", dup(fd));
+	snprintf(number, sizeof(number), "%d", fcntl(fd, F_DUPFD, 0));
 	pid = fact_fork();
 	if (!pid) {
 		execl("/proc/self/exe", "fd_name", number, NULL);
@@ -88,7 +89,8 @@ static void all_ways(const struct sockaddr_un *a, socklen_t len)
 	     "send");
 	polls_as_ready(pair[1]);
 	known(pair[1], a, len, "getpeername says the name");
-	known(dup(pair[1]), a, len, "a duplicate says the name");
+	known(fcntl(pair[1], F_DUPFD_CLOEXEC, 0), a, len,
+	      "a duplicate says the name");
 	passed_on(pair[1], a, len);
 	after_exec(pair[1]);
 	close(pair[0]);
@@ -106,7 +108,7 @@ int main(int argc, char **argv)
 
 		len = sizeof(a);
 		FACT(!getpeername(fd, (struct sockaddr *)&a, &len) &&
-		     !strncmp(a.sun_path + 1, "uhmm-fact-", 10),
+			     !strncmp(a.sun_path + 1, "uhmm-fact-", 10),
 		     "the name is known after exec");
 		return 0;
 	}

@@ -54,7 +54,7 @@ static int read_event(int uffd)
 
 	FACT_IS(msg.event, UFFD_EVENT_FORK, "fork raises FORK");
 	FACT(fcntl(child_uffd, F_GETFL) & O_NONBLOCK &&
-	     fcntl(child_uffd, F_GETFD) & FD_CLOEXEC,
+		     fcntl(child_uffd, F_GETFD) & FD_CLOEXEC,
 	     "the child's descriptor has the flags of the parent's");
 	return child_uffd;
 }

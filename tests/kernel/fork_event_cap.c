@@ -24,7 +24,8 @@ static int user_mode_api(uint64_t features)
 
 	if (uffd < 0)
 		fact_skip("no userfaultfd for a user without capabilities "
-			  "(%s)", strerror(-uffd));
+			  "(%s)",
+			  strerror(-uffd));
 	err = fact_uffd_api(uffd, features);
 	close(uffd);
 	return err;

@@ -27,7 +27,8 @@ static void marker_without_missing(int mem)
 
 	NEED(!fact_register(uffd, p, 1, UFFDIO_REGISTER_MODE_WP), "register");
 	NEED(!fact_wp(uffd, p, 1), "write-protect");
-	FACT_IS(fact_mem_read(mem, p), 0, "a marker reads as zero through mem "
+	FACT_IS(fact_mem_read(mem, p), 0,
+		"a marker reads as zero through mem "
 		"where only write-protect faults are registered");
 	TRAP(fact_state(p) == FACT_ZERO_WP,
 	     "that maps a write-protected zero page");

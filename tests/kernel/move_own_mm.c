@@ -21,7 +21,8 @@ static void from_outside(int uffd, char *to, char *from)
 static void in_our_own(int uffd, char *to, char *from)
 {
 	fact_store(from);
-	FACT_IS(fact_move(uffd, to, from, 1), 0, "MOVE works in our own memory");
+	FACT_IS(fact_move(uffd, to, from, 1), 0,
+		"MOVE works in our own memory");
 	FACT_STATE(from, FACT_HOLE, "MOVE leaves a hole");
 	FACT_STATE(to, FACT_PRESENT, "MOVE brings the page");
 	FACT_IS(fact_load(to), 0x77, "MOVE brings the bytes");

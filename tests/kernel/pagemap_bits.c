@@ -18,7 +18,8 @@ static void exclusive(void)
 		pause();
 		_exit(1);
 	}
-	FACT_STATE(p, FACT_PM_PRESENT, "a page shared by fork is not exclusive");
+	FACT_STATE(p, FACT_PM_PRESENT,
+		   "a page shared by fork is not exclusive");
 	fact_kill(pid);
 	FACT_STATE(p, FACT_PRESENT,
 		   "it is exclusive again when the other is gone");

@@ -7,8 +7,9 @@
  */
 #include "fact_uffd.h"
 
-#define KINDS (FACT_CAT_FILE | FACT_CAT_PRESENT | FACT_CAT_SWAPPED |           \
-	       FACT_CAT_PFNZERO | FACT_CAT_HUGE | FACT_CAT_WRITTEN)
+#define KINDS \
+	(FACT_CAT_FILE | FACT_CAT_PRESENT | FACT_CAT_SWAPPED | \
+	 FACT_CAT_PFNZERO | FACT_CAT_HUGE | FACT_CAT_WRITTEN)
 
 /* The categories of page @p */
 static uint64_t scan(int pagemap, const char *p)
@@ -39,8 +40,8 @@ static void daemon_side(int sock)
 
 	FACT_IS(scan(pagemap, p), FACT_CAT_PRESENT | FACT_CAT_WRITTEN,
 		"a written page is present");
-	FACT_IS(scan(pagemap, fact_page(p, 1)), FACT_CAT_PRESENT |
-		FACT_CAT_PFNZERO | FACT_CAT_WRITTEN,
+	FACT_IS(scan(pagemap, fact_page(p, 1)),
+		FACT_CAT_PRESENT | FACT_CAT_PFNZERO | FACT_CAT_WRITTEN,
 		"a page that was only read is the zero page");
 	FACT_IS(scan(pagemap, fact_page(p, 2)), FACT_CAT_WRITTEN,
 		"a hole is nothing but not write-protected");
@@ -48,10 +49,12 @@ static void daemon_side(int sock)
 		"a write-protected page is present and not written");
 	FACT_IS(scan(pagemap, fact_page(p, 4)), FACT_CAT_SWAPPED,
 		"a marker looks swapped");
-	FACT_IS(scan(pagemap, exe), FACT_CAT_PRESENT | FACT_CAT_FILE |
-		FACT_CAT_WRITTEN, "a private file page is a file page");
-	FACT_IS(scan(pagemap, fact_page(exe, 1)), FACT_CAT_PRESENT |
-		FACT_CAT_WRITTEN, "a private file page once written is not");
+	FACT_IS(scan(pagemap, exe),
+		FACT_CAT_PRESENT | FACT_CAT_FILE | FACT_CAT_WRITTEN,
+		"a private file page is a file page");
+	FACT_IS(scan(pagemap, fact_page(exe, 1)),
+		FACT_CAT_PRESENT | FACT_CAT_WRITTEN,
+		"a private file page once written is not");
 	_exit(0);
 }
 

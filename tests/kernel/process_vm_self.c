@@ -57,7 +57,8 @@ static void wild_pointers(char *p)
 	FACT_IS(read_self((void *)(UINTPTR_MAX << 47), 8), -EFAULT,
 		"readv of a kernel address is EFAULT");
 	FACT(process_vm_readv(getpid(), &local, 1, &remote, 1, 0) < 0 &&
-	     errno == EFAULT, "a bad local buffer is EFAULT");
+		     errno == EFAULT,
+	     "a bad local buffer is EFAULT");
 }
 
 int main(void)

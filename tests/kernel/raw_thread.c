@@ -20,7 +20,9 @@ static void raw_sleep(void)
 	static const struct timespec ms = { 0, 1000000 };
 	long ret = SYS_nanosleep;
 
-	__asm__ volatile("syscall" : "+a"(ret) : "D"(&ms), "S"(0)
+	__asm__ volatile("syscall"
+			 : "+a"(ret)
+			 : "D"(&ms), "S"(0)
 			 : "rcx", "r11", "memory");
 }
 
@@ -48,8 +50,8 @@ static long raw_clone(void)
 			 "call *%[agent]\n\t"
 			 "1:"
 			 : "+a"(ret)
-			 : "D"(flags), "S"(stack + sizeof(stack) - 64), "r"(tls),
-			   [agent] "r"(agent)
+			 : "D"(flags), "S"(stack + sizeof(stack) - 64),
+			   "r"(tls), [agent] "r"(agent)
 			 : "rcx", "rdx", "r10", "r11", "memory");
 	return ret;
 }
@@ -154,7 +156,8 @@ static int status_of(void (*leave)(void))
 	int status = 0;
 
 	NEED(waitpid(start(leave), &status, 0) > 0, "waitpid");
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+	return WIFEXITED(status) ? WEXITSTATUS(status)
+				 : 1000 + WTERMSIG(status);
 }
 
 static void lives_on(void)
@@ -168,7 +171,7 @@ static void lives_on(void)
 		fact_kill(pid);
 	else
 		TRAP(false, "a bare exit of main leaves the process to the "
-		     "raw thread");
+			    "raw thread");
 }
 
 int main(void)

@@ -49,14 +49,17 @@ int main(void)
 	FACT_IS(try_register(map_file(memfd, MAP_PRIVATE), FACT_MISSING_WP), 0,
 		"a private mapping of a memfd can be registered");
 	FACT_IS(try_register(mmap(NULL, FACT_PAGE_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_SHARED, memfd, 0), UFFDIO_REGISTER_MODE_MISSING),
+				  MAP_SHARED, memfd, 0),
+			     UFFDIO_REGISTER_MODE_MISSING),
 		0, "a shared mapping of a memfd can be registered");
 
 	file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	NEED(file >= 0, "/proc/self/exe");
-	FACT_IS(try_register(map_file(file, MAP_PRIVATE), UFFDIO_REGISTER_MODE_MISSING),
+	FACT_IS(try_register(map_file(file, MAP_PRIVATE),
+			     UFFDIO_REGISTER_MODE_MISSING),
 		-EINVAL, "a private mapping of a file cannot be registered");
-	FACT_IS(try_register(map_file(file, MAP_PRIVATE), UFFDIO_REGISTER_MODE_WP),
+	FACT_IS(try_register(map_file(file, MAP_PRIVATE),
+			     UFFDIO_REGISTER_MODE_WP),
 		-EINVAL, "nor for write-protect faults");
 	return 0;
 }

@@ -15,9 +15,11 @@ static long remap(void *arg)
 {
 	struct remap *r = arg;
 
-	return mremap(r->from, 2 * FACT_PAGE_SIZE, 2 * FACT_PAGE_SIZE,
-		      MREMAP_MAYMOVE | MREMAP_FIXED | r->flags, r->to) ==
-			       r->to ? 0 : -errno;
+	size_t len = 2 * FACT_PAGE_SIZE;
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | r->flags;
+	void *got = mremap(r->from, len, len, flags, r->to);
+
+	return got == r->to ? 0 : -errno;
 }
 
 /* Move a write-protected page and a marker, reading what events come. */

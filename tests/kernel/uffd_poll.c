@@ -24,8 +24,7 @@ int main(void)
 
 	uffd = fact_uffd_new(O_CLOEXEC | O_NONBLOCK);
 	NEED(uffd >= 0, "userfaultfd");
-	FACT_IS(events(uffd), POLLERR,
-		"poll before UFFDIO_API is POLLERR");
+	FACT_IS(events(uffd), POLLERR, "poll before UFFDIO_API is POLLERR");
 
 	blocking = fact_uffd_new(O_CLOEXEC);
 	NEED(blocking >= 0 && !fact_uffd_api(blocking, 0), "userfaultfd");

@@ -29,7 +29,7 @@ static void by_unregister(int uffd, char *p, char *fill)
 static void by_close(int uffd, char *p)
 {
 	struct fact_thread t;
-	int copy = dup(uffd);
+	int copy = fcntl(uffd, F_DUPFD_CLOEXEC, 0);
 
 	NEED(copy >= 0, "dup");
 	fact_start(&t, fact_load, p);

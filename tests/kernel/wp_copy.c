@@ -27,7 +27,8 @@ static void with_a_writer_waiting(int uffd, char *p, char *fill)
 	fact_start(&t, fact_store, p);
 	FACT_FAULT(uffd, p, FACT_WRITE, "a write to a hole is a missing fault");
 	NEED(!fact_copy_wp(uffd, p, fill, 1), "copy");
-	FACT_FAULT(uffd, p, FACT_WRITE_WP, "a writer that waited for a page "
+	FACT_FAULT(uffd, p, FACT_WRITE_WP,
+		   "a writer that waited for a page "
 		   "copied with MODE_WP faults again");
 	NEED(!fact_unwp(uffd, p, 1), "lift the write-protection");
 	FACT(fact_gets_through(&t), "the writer gets through");

@@ -31,7 +31,8 @@ static void put_by_store(struct writer *w, uint64_t value)
 
 static void put_by_kernel(struct writer *w, uint64_t value)
 {
-	NEED(write(w->pipe[1], &value, sizeof(value)) == sizeof(value), "write");
+	NEED(write(w->pipe[1], &value, sizeof(value)) == sizeof(value),
+	     "write");
 	NEED(read(w->pipe[0], (void *)w->word, sizeof(value)) == sizeof(value),
 	     "read");
 }
@@ -50,7 +51,8 @@ static uint64_t seen(int mem, const struct writer *w)
 	uint64_t value = 0;
 
 	NEED(pread(mem, &value, sizeof(value), (off_t)(uintptr_t)w->word) ==
-	     sizeof(value), "mem");
+		     sizeof(value),
+	     "mem");
 	return value;
 }
 
@@ -74,7 +76,7 @@ static void hammer(int uffd, int mem,
 	struct writer w = { .put = put };
 	struct fact_thread t;
 
-	NEED(!pipe(w.pipe), "pipe");
+	NEED(!pipe2(w.pipe, O_CLOEXEC), "pipe");
 	w.word = (volatile uint64_t *)fact_map_registered(uffd, 1);
 	NEED(!fact_copy(uffd, (char *)w.word, fact_fill(1), 1), "copy");
 	fact_start(&t, write_on, &w);
