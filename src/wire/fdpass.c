@@ -77,6 +77,21 @@ static unsigned int take_fds(const struct msghdr *mh, int *fds)
 	return 0;
 }
 
+/* Descriptors were lost: is it our table of them that is full? */
+static int judge_loss(const struct uhmm_wire_msg *msg, size_t bytes,
+		      unsigned int nfds)
+{
+	const struct uhmm_wire_header *h = &msg->header;
+	unsigned int want;
+
+	if (bytes < sizeof(*h))
+		return -EPROTO;
+	want = uhmm_wire_nfds(h->id, h->flags & UHMM_WIRE_REPLY);
+	if (nfds >= want || uhmm_wire_check(msg, bytes, want) < 0)
+		return -EPROTO;
+	return -EMFILE;
+}
+
 static int judge(const struct uhmm_wire_msg *msg, long bytes,
 		 const struct msghdr *mh, unsigned int nfds)
 {
@@ -84,11 +99,8 @@ static int judge(const struct uhmm_wire_msg *msg, long bytes,
 		return -EPIPE;
 	if (mh->msg_flags & MSG_TRUNC)
 		return -EPROTO;
-	/* There was room, so it is our table of descriptors that is full. */
-	if ((mh->msg_flags & MSG_CTRUNC) && nfds < UHMM_WIRE_FDS_MAX)
-		return -EMFILE;
 	if (mh->msg_flags & MSG_CTRUNC)
-		return -EPROTO;
+		return judge_loss(msg, (size_t)bytes, nfds);
 	return uhmm_wire_check(msg, (size_t)bytes, nfds);
 }
 

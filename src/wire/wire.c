@@ -95,6 +95,13 @@ size_t uhmm_wire_bytes(uint16_t id, bool reply)
 	return kind ? sizeof(struct uhmm_wire_header) + kind->bytes[reply] : 0;
 }
 
+unsigned int uhmm_wire_nfds(uint16_t id, bool reply)
+{
+	const struct kind *kind = kind_of(id);
+
+	return kind ? kind->nfds[reply] : 0;
+}
+
 void uhmm_wire_init(struct uhmm_wire_msg *msg, uint16_t id, uint32_t seq,
 		    bool reply)
 {

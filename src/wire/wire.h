@@ -197,6 +197,9 @@ const char *uhmm_wire_name(uint16_t id);
  */
 size_t uhmm_wire_bytes(uint16_t id, bool reply);
 
+/** uhmm_wire_nfds() - descriptors that go with message @id without an error */
+unsigned int uhmm_wire_nfds(uint16_t id, bool reply);
+
 /**
  * uhmm_wire_init() - zero @msg, as far as message @id goes, and fill its header
  */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* device.c - a device's open, close, ioctl, mmap; mprotect */
+#include "device.h"
+
+#include "devfd.h"
+#include "libc.h"
+#include "request.h"
+#include "session.h"
+#include "uffd_abi.h"
+
+/* errno and -1, as libc functions end. */
+static int fail(int err)
+{
+	errno = -err;
+	return -1;
+}
+
+/* ---- open ---- */
+
+static const char path_stem[] = "/dev/hmm_dmirror";
+#define STEM_BYTES (sizeof(path_stem) - 1)
+#define PATH_BYTES (STEM_BYTES + 2)	/* and a digit, and the final 0 */
+#define MINORS 4
+
+/* N of "/dev/hmm_dmirrorN", -1 other. Reads no byte past a difference. */
+static int minor_of(const char *path)
+{
+	for (size_t i = 0; i < STEM_BYTES; i++) {
+		if (path[i] != path_stem[i])
+			return -1;
+	}
+	if (path[STEM_BYTES] < '0' || path[STEM_BYTES] >= '0' + MINORS ||
+	    path[STEM_BYTES + 1])
+		return -1;
+	return path[STEM_BYTES] - '0';
+}
+
+/* minor_of() of a path the kernel has not looked at: it may be no address. */
+static int minor_of_unchecked(const char *path)
+{
+	char copy[PATH_BYTES];
+	uintptr_t page = getauxval(AT_PAGESZ);
+	size_t first = page - ((uintptr_t)path & (page - 1));
+	struct iovec to = { copy, sizeof(copy) };
+	struct iovec from[2] = {
+		{ (void *)(uintptr_t)path, sizeof(copy) },
+		{ NULL, 0 },
+	};
+
+	if (first < sizeof(copy)) {	/* the next page may not be there */
+		from[0].iov_len = first;
+		from[1].iov_base = (void *)((uintptr_t)path + first);
+		from[1].iov_len = sizeof(copy) - first;
+	}
+	if (uhmm_sys6(SYS_process_vm_readv, uhmm_sys0(SYS_getpid),
+		      uhmm_ptr(&to), 1, uhmm_ptr(from), 2, 0) != PATH_BYTES)
+		return -1;
+	return minor_of(copy);
+}
+
+bool uhmm_device_hides(const char *path, int flags)
+{
+	if (!(flags & O_CREAT) || minor_of_unchecked(path) < 0)
+		return false;
+	errno = ENOENT;
+	return true;
+}
+
+/* Would a device that is there have given one of these? */
+static bool is_absence(int err)
+{
+	return err == ENOENT || err == ENXIO || err == ENODEV || err == EACCES;
+}
+
+/* What open(2) refuses before a driver is asked. */
+static int check_open_flags(int flags)
+{
+	if ((flags & O_CREAT) && (flags & O_EXCL))
+		return -EEXIST;
+	return flags & O_DIRECTORY ? -ENOTDIR : 0;
+}
+
+static void apply_open_flags(int fd, int flags)
+{
+	if (!(flags & O_CLOEXEC))
+		(void)uhmm_sys3(SYS_fcntl, fd, F_SETFD, 0);
+	if (flags & O_NONBLOCK)
+		(void)uhmm_sys3(SYS_fcntl, fd, F_SETFL, O_RDWR | O_NONBLOCK);
+}
+
+int uhmm_device_open(const char *path, int flags, int saved)
+{
+	struct uhmm_wire_msg msg;
+	int minor, fd, err;
+
+	/* an absent file's path was read by the kernel, so it can be read */
+	if (!is_absence(errno) || (minor = minor_of(path)) < 0)
+		return -1;
+	err = check_open_flags(flags);
+	if (err)
+		return fail(err);
+	uhmm_wire_init(&msg, UHMM_WIRE_open, 0, false);
+	msg.body.open.minor = (uint32_t)minor;
+	msg.body.open.flags = (uint32_t)flags;
+	err = uhmm_request(&msg, &fd, UHMM_REQUEST_ATTACH);
+	if (err)
+		return fail(err);
+	apply_open_flags(fd, flags);
+	errno = saved;
+	return fd;
+}
+
+/* ---- ioctl ---- */
+
+/* The kernel answers these for any file, before its driver. */
+static bool is_generic(unsigned long cmd)
+{
+	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO;
+}
+
+int uhmm_device_ioctl(struct uhmm_wire_token dev, int fd, unsigned long cmd,
+		      unsigned long arg)
+{
+	struct uhmm_wire_msg msg;
+	int err;
+
+	if (is_generic(cmd))
+		return libc_ioctl(fd, cmd, arg);
+	uhmm_wire_init(&msg, UHMM_WIRE_ioctl, 0, false);
+	msg.body.ioctl.open = dev;
+	msg.body.ioctl.cmd = (uint32_t)cmd;	/* as the kernel takes it */
+	msg.body.ioctl.arg = arg;
+	err = uhmm_request(&msg, NULL, UHMM_REQUEST_ATTACH);
+	if (err)
+		return fail(err == -ENODEV ? -EIO : err);
+	return (int)msg.body.ioctl_reply.ret;
+}
+
+/* ---- mmap ---- */
+
+static void *fail_map(int err)
+{
+	errno = -err;
+	return MAP_FAILED;
+}
+
+/* The driver puts its pages in at once, read-only where they may be copied. */
+static void populate(void *addr, size_t bytes, int prot)
+{
+	if (prot & PROT_READ)
+		(void)uhmm_sys3(SYS_madvise, uhmm_ptr(addr), (long)bytes,
+				MADV_POPULATE_READ);
+}
+
+void *uhmm_device_mmap(struct uhmm_wire_token dev, void *addr, size_t bytes,
+		       int prot, int flags, off_t offset)
+{
+	struct uhmm_wire_msg msg;
+	int fd, err;
+	void *map;
+
+	if (!bytes || offset & (off_t)(getauxval(AT_PAGESZ) - 1))
+		return fail_map(-EINVAL);
+	uhmm_wire_init(&msg, UHMM_WIRE_mmap, 0, false);
+	msg.body.mmap.open = dev;
+	msg.body.mmap.bytes = bytes;
+	msg.body.mmap.offset_bytes = (uint64_t)offset;
+	msg.body.mmap.prot = (uint32_t)prot;
+	msg.body.mmap.flags = (uint32_t)flags;
+	err = uhmm_request(&msg, &fd, UHMM_REQUEST_ATTACH);
+	if (err)
+		return fail_map(err == -ENODEV ? -EIO : err);
+	map = libc_mmap(addr, bytes, prot, flags & ~MAP_POPULATE, fd, 0);
+	(void)uhmm_sys1(SYS_close, fd);
+	if (map != MAP_FAILED)
+		populate(map, bytes, prot);
+	return map;
+}
+
+/* ---- close ---- */
+
+bool uhmm_device_watches_close(void)
+{
+	return uhmm_session_exists();
+}
+
+int uhmm_device_close(int fd)
+{
+	struct uhmm_wire_token dev;
+	struct uhmm_wire_msg msg;
+	bool is_device;
+	int ret;
+
+	if (uhmm_session_owns(fd))
+		return fail(-EBADF);
+	is_device = uhmm_devfd_get(fd, &dev);
+	ret = libc_close(fd);
+	if (!is_device)
+		return ret;
+	uhmm_wire_init(&msg, UHMM_WIRE_closed, 0, false);
+	msg.body.closed.open = dev;
+	/* The hang-up tells a daemon that does not get this. */
+	(void)!uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+	return ret;
+}
+
+/* ---- mprotect ---- */
+
+void uhmm_device_protect(void *addr, size_t bytes, int prot)
+{
+	uintptr_t page = getauxval(AT_PAGESZ);
+	struct uhmm_wire_msg msg;
+
+	if (!bytes || !uhmm_session_exists())
+		return;
+	uhmm_wire_init(&msg, UHMM_WIRE_protect, 0, false);
+	msg.body.protect.addr = (uintptr_t)addr;
+	msg.body.protect.bytes = (bytes + page - 1) & ~(page - 1);
+	msg.body.protect.prot = (uint32_t)prot;
+	/* Best effort: the real call has been made, its result stands. */
+	(void)!uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+}

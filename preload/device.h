@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* device.h - what a hook does when the call is, or may be, about a device
+ *
+ * Each returns what the hooked function returns to the program and sets errno
+ * as it does.
+ */
+#ifndef UHMM_PRELOAD_DEVICE_H
+#define UHMM_PRELOAD_DEVICE_H
+
+#include "preload.h"
+
+/**
+ * uhmm_device_hides() - must the real open() not see this?
+ * It would create a file in the place of the device. Then errno is ENOENT.
+ */
+bool uhmm_device_hides(const char *path, int flags);
+
+/**
+ * uhmm_device_open() - the real open() of @path failed, errno says why
+ * @saved: errno before it
+ * Return: a device descriptor; -1 and errno, untouched when it is not a device
+ */
+int uhmm_device_open(const char *path, int flags, int saved);
+
+int uhmm_device_ioctl(struct uhmm_wire_token dev, int fd, unsigned long cmd,
+		      unsigned long arg);
+
+void *uhmm_device_mmap(struct uhmm_wire_token dev, void *addr, size_t bytes,
+		       int prot, int flags, off_t offset);
+
+/** uhmm_device_watches_close() - need close() go through uhmm_device_close()? */
+bool uhmm_device_watches_close(void);
+
+/**
+ * uhmm_device_close() - close any descriptor of the program
+ * One of ours is not the program's to close: EBADF. A device is closed first,
+ * then the daemon told, so that a last close has evicted when this returns.
+ */
+int uhmm_device_close(int fd);
+
+/** uhmm_device_protect() - the program has changed a protection */
+void uhmm_device_protect(void *addr, size_t bytes, int prot);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* hands.c - madvise on the daemon's word */
+#include "hands.h"
+
+#include "uffd_abi.h"
+
+static long advise(const struct uhmm_wire_range *r, int advice)
+{
+	long ret;
+
+	do
+		ret = uhmm_sys3(SYS_madvise, (long)r->addr, (long)r->bytes,
+				advice);
+	while (ret == -EINTR);
+	return ret;
+}
+
+static long do_one(uint32_t op, const struct uhmm_wire_range *r)
+{
+	long ret;
+
+	switch (op) {
+	case UHMM_HANDS_POPULATE_READ:
+		return advise(r, MADV_POPULATE_READ);
+	case UHMM_HANDS_POPULATE_WRITE:
+		return advise(r, MADV_POPULATE_WRITE);
+	default:
+		ret = advise(r, MADV_DONTNEED);
+		/* A locked mapping refuses; its pages go nevertheless. */
+		return ret == -EINVAL ? advise(r, MADV_DONTNEED_LOCKED) : ret;
+	}
+}
+
+int uhmm_hands_serve(int sock, struct uhmm_wire_msg *msg)
+{
+	const struct uhmm_msg_hands *h = &msg->body.hands;
+	uint32_t done = 0;
+	long ret = 0;
+
+	while (done < h->nranges && ret == 0) {
+		ret = do_one(h->op, &h->range[done]);
+		if (ret == 0)
+			done++;
+	}
+	uhmm_wire_init_reply(msg, &msg->header, (int)ret);
+	msg->body.hands_reply.done = done;
+	return uhmm_wire_send(sock, msg, NULL, 0);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* hooks.c - the names the program calls; all that is exported
+ *
+ * Each decides whether the call is ours and delegates: to device.c, or to the
+ * real function. An open() is the real one first, so that a program that opens
+ * other files pays nothing and a bad path is the kernel's business.
+ */
+#define UHMM_PRELOAD_DEFINES_HOOKS
+#include "preload.h"
+
+#include "device.h"
+#include "devfd.h"
+#include "libc.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Declared by libc only when fortified. */
+EXPORT int __open_2(const char *path, int flags);
+EXPORT int __open64_2(const char *path, int flags);
+EXPORT int __openat_2(int dir, const char *path, int flags);
+EXPORT int __openat64_2(int dir, const char *path, int flags);
+
+/* The mode of an open(), when there is one. */
+#define GET_MODE(mode, flags)                                        \
+	do {                                                         \
+		if ((flags) & O_CREAT || ((flags) & O_TMPFILE) == O_TMPFILE) { \
+			va_list ap;                                  \
+			va_start(ap, flags);                         \
+			(mode) = va_arg(ap, mode_t);                 \
+			va_end(ap);                                  \
+		}                                                    \
+	} while (0)
+
+EXPORT int open(const char *path, int flags, ...)
+{
+	int saved = errno, fd = -1;
+	mode_t mode = 0;
+
+	GET_MODE(mode, flags);
+	if (!uhmm_device_hides(path, flags))
+		fd = libc_open(path, flags, mode);
+	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
+}
+
+EXPORT int open64(const char *path, int flags, ...)
+{
+	int saved = errno, fd = -1;
+	mode_t mode = 0;
+
+	GET_MODE(mode, flags);
+	if (!uhmm_device_hides(path, flags))
+		fd = libc_open64(path, flags, mode);
+	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
+}
+
+EXPORT int openat(int dir, const char *path, int flags, ...)
+{
+	int saved = errno, fd = -1;
+	mode_t mode = 0;
+
+	GET_MODE(mode, flags);
+	if (!uhmm_device_hides(path, flags))
+		fd = libc_openat(dir, path, flags, mode);
+	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
+}
+
+EXPORT int openat64(int dir, const char *path, int flags, ...)
+{
+	int saved = errno, fd = -1;
+	mode_t mode = 0;
+
+	GET_MODE(mode, flags);
+	if (!uhmm_device_hides(path, flags))
+		fd = libc_openat64(dir, path, flags, mode);
+	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
+}
+
+EXPORT int __open_2(const char *path, int flags)
+{
+	int saved = errno;
+	int fd = libc_open_2(path, flags);
+
+	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
+}
+
+EXPORT int __open64_2(const char *path, int flags)
+{
+	int saved = errno;
+	int fd = libc_open64_2(path, flags);
+
+	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
+}
+
+EXPORT int __openat_2(int dir, const char *path, int flags)
+{
+	int saved = errno;
+	int fd = libc_openat_2(dir, path, flags);
+
+	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
+}
+
+EXPORT int __openat64_2(int dir, const char *path, int flags)
+{
+	int saved = errno;
+	int fd = libc_openat64_2(dir, path, flags);
+
+	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
+}
+
+EXPORT int close(int fd)
+{
+	return uhmm_device_watches_close() ? uhmm_device_close(fd) :
+					     libc_close(fd);
+}
+
+EXPORT int ioctl(int fd, unsigned long cmd, ...)
+{
+	struct uhmm_wire_token dev;
+	unsigned long arg;
+	va_list ap;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, unsigned long);
+	va_end(ap);
+	return uhmm_devfd_get(fd, &dev) ? uhmm_device_ioctl(dev, fd, cmd, arg) :
+					  libc_ioctl(fd, cmd, arg);
+}
+
+EXPORT void *mmap(void *addr, size_t bytes, int prot, int flags, int fd,
+		  off_t offset)
+{
+	struct uhmm_wire_token dev;
+
+	if (!(flags & MAP_ANONYMOUS) && uhmm_devfd_get(fd, &dev))
+		return uhmm_device_mmap(dev, addr, bytes, prot, flags, offset);
+	return libc_mmap(addr, bytes, prot, flags, fd, offset);
+}
+
+EXPORT void *mmap64(void *addr, size_t bytes, int prot, int flags, int fd,
+		    off64_t offset)
+{
+	struct uhmm_wire_token dev;
+
+	if (!(flags & MAP_ANONYMOUS) && uhmm_devfd_get(fd, &dev))
+		return uhmm_device_mmap(dev, addr, bytes, prot, flags, offset);
+	return libc_mmap64(addr, bytes, prot, flags, fd, offset);
+}
+
+EXPORT int mprotect(void *addr, size_t bytes, int prot)
+{
+	int ret = libc_mprotect(addr, bytes, prot);
+
+	if (ret == 0)
+		uhmm_device_protect(addr, bytes, prot);
+	return ret;
+}

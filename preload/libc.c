@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* libc.c - find and call the real functions; the only dlsym */
+#include "libc.h"
+
+enum name {
+	NAME_OPEN,
+	NAME_OPEN64,
+	NAME_OPENAT,
+	NAME_OPENAT64,
+	NAME_OPEN_2,
+	NAME_OPEN64_2,
+	NAME_OPENAT_2,
+	NAME_OPENAT64_2,
+	NAME_CLOSE,
+	NAME_IOCTL,
+	NAME_MMAP,
+	NAME_MMAP64,
+	NAME_MPROTECT,
+	NAMES
+};
+
+static const char *const names[NAMES] = {
+	[NAME_OPEN] = "open",
+	[NAME_OPEN64] = "open64",
+	[NAME_OPENAT] = "openat",
+	[NAME_OPENAT64] = "openat64",
+	[NAME_OPEN_2] = "__open_2",
+	[NAME_OPEN64_2] = "__open64_2",
+	[NAME_OPENAT_2] = "__openat_2",
+	[NAME_OPENAT64_2] = "__openat64_2",
+	[NAME_CLOSE] = "close",
+	[NAME_IOCTL] = "ioctl",
+	[NAME_MMAP] = "mmap",
+	[NAME_MMAP64] = "mmap64",
+	[NAME_MPROTECT] = "mprotect",
+};
+
+static void *_Atomic found[NAMES];
+
+/* dlsym is running on this thread, and may call what we stand in front of. */
+static __thread bool searching;
+
+static void *find(enum name n)
+{
+	void *fn = atomic_load_explicit(&found[n], memory_order_relaxed);
+
+	if (fn || searching)
+		return fn;
+	searching = true;
+	fn = dlsym(RTLD_NEXT, names[n]);
+	searching = false;
+	atomic_store_explicit(&found[n], fn, memory_order_relaxed);
+	return fn;
+}
+
+void libc_find_all(void)
+{
+	for (int n = 0; n < NAMES; n++)
+		(void)find((enum name)n);
+}
+
+/* A bare call's result as libc gives it. */
+static long as_libc(long ret)
+{
+	if (!uhmm_sys_failed(ret))
+		return ret;
+	errno = (int)-ret;
+	return -1;
+}
+
+static int bare_openat(int dir, const char *path, int flags, mode_t mode)
+{
+	return (int)as_libc(uhmm_sys4(SYS_openat, dir, uhmm_ptr(path), flags,
+				      (long)mode));
+}
+
+static int any_open(enum name n, const char *path, int flags, mode_t mode)
+{
+	int (*fn)(const char *, int, ...) =
+		(int (*)(const char *, int, ...))find(n);
+
+	return fn ? fn(path, flags, mode) :
+		    bare_openat(AT_FDCWD, path, flags, mode);
+}
+
+static int any_openat(enum name n, int dir, const char *path, int flags,
+		      mode_t mode)
+{
+	int (*fn)(int, const char *, int, ...) =
+		(int (*)(int, const char *, int, ...))find(n);
+
+	return fn ? fn(dir, path, flags, mode) :
+		    bare_openat(dir, path, flags, mode);
+}
+
+static int any_open_2(enum name n, const char *path, int flags)
+{
+	int (*fn)(const char *, int) = (int (*)(const char *, int))find(n);
+
+	return fn ? fn(path, flags) : bare_openat(AT_FDCWD, path, flags, 0);
+}
+
+static int any_openat_2(enum name n, int dir, const char *path, int flags)
+{
+	int (*fn)(int, const char *, int) =
+		(int (*)(int, const char *, int))find(n);
+
+	return fn ? fn(dir, path, flags) : bare_openat(dir, path, flags, 0);
+}
+
+int libc_open(const char *path, int flags, mode_t mode)
+{
+	return any_open(NAME_OPEN, path, flags, mode);
+}
+
+int libc_open64(const char *path, int flags, mode_t mode)
+{
+	return any_open(NAME_OPEN64, path, flags, mode);
+}
+
+int libc_openat(int dir, const char *path, int flags, mode_t mode)
+{
+	return any_openat(NAME_OPENAT, dir, path, flags, mode);
+}
+
+int libc_openat64(int dir, const char *path, int flags, mode_t mode)
+{
+	return any_openat(NAME_OPENAT64, dir, path, flags, mode);
+}
+
+int libc_open_2(const char *path, int flags)
+{
+	return any_open_2(NAME_OPEN_2, path, flags);
+}
+
+int libc_open64_2(const char *path, int flags)
+{
+	return any_open_2(NAME_OPEN64_2, path, flags);
+}
+
+int libc_openat_2(int dir, const char *path, int flags)
+{
+	return any_openat_2(NAME_OPENAT_2, dir, path, flags);
+}
+
+int libc_openat64_2(int dir, const char *path, int flags)
+{
+	return any_openat_2(NAME_OPENAT64_2, dir, path, flags);
+}
+
+int libc_close(int fd)
+{
+	int (*fn)(int) = (int (*)(int))find(NAME_CLOSE);
+
+	return fn ? fn(fd) : (int)as_libc(uhmm_sys1(SYS_close, fd));
+}
+
+int libc_ioctl(int fd, unsigned long cmd, unsigned long arg)
+{
+	int (*fn)(int, unsigned long, ...) =
+		(int (*)(int, unsigned long, ...))find(NAME_IOCTL);
+
+	return fn ? fn(fd, cmd, arg) :
+		    (int)as_libc(uhmm_sys3(SYS_ioctl, fd, (long)cmd,
+					   (long)arg));
+}
+
+static void *any_mmap(enum name n, void *addr, size_t bytes, int prot,
+		      int flags, int fd, off_t offset)
+{
+	void *(*fn)(void *, size_t, int, int, int, off_t) =
+		(void *(*)(void *, size_t, int, int, int, off_t))find(n);
+
+	if (fn)
+		return fn(addr, bytes, prot, flags, fd, offset);
+	return (void *)as_libc(uhmm_sys6(SYS_mmap, uhmm_ptr(addr), (long)bytes,
+					 prot, flags, fd, offset));
+}
+
+void *libc_mmap(void *addr, size_t bytes, int prot, int flags, int fd,
+		off_t offset)
+{
+	return any_mmap(NAME_MMAP, addr, bytes, prot, flags, fd, offset);
+}
+
+void *libc_mmap64(void *addr, size_t bytes, int prot, int flags, int fd,
+		  off_t offset)
+{
+	return any_mmap(NAME_MMAP64, addr, bytes, prot, flags, fd, offset);
+}
+
+int libc_mprotect(void *addr, size_t bytes, int prot)
+{
+	int (*fn)(void *, size_t, int) =
+		(int (*)(void *, size_t, int))find(NAME_MPROTECT);
+
+	return fn ? fn(addr, bytes, prot) :
+		    (int)as_libc(uhmm_sys3(SYS_mprotect, uhmm_ptr(addr),
+					   (long)bytes, prot));
+}

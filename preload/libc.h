@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* libc.h - the functions the hooks stand in front of
+ *
+ * Each libc_x() is the next x after ours (libc's, or another preloaded
+ * library's), errno and cancellation included. Found at first use, and safe
+ * before any constructor; when there is none, or while the search itself calls
+ * one of them, it is the bare system call.
+ */
+#ifndef UHMM_PRELOAD_LIBC_H
+#define UHMM_PRELOAD_LIBC_H
+
+#include "preload.h"
+
+/**
+ * libc_find_all() - look all of them up now
+ * Later the loader's lock might be held by a thread that waits for us.
+ */
+void libc_find_all(void);
+
+int libc_open(const char *path, int flags, mode_t mode);
+int libc_open64(const char *path, int flags, mode_t mode);
+int libc_openat(int dir, const char *path, int flags, mode_t mode);
+int libc_openat64(int dir, const char *path, int flags, mode_t mode);
+int libc_open_2(const char *path, int flags);
+int libc_open64_2(const char *path, int flags);
+int libc_openat_2(int dir, const char *path, int flags);
+int libc_openat64_2(int dir, const char *path, int flags);
+int libc_close(int fd);
+int libc_ioctl(int fd, unsigned long cmd, unsigned long arg);
+void *libc_mmap(void *addr, size_t bytes, int prot, int flags, int fd,
+		off_t offset);
+void *libc_mmap64(void *addr, size_t bytes, int prot, int flags, int fd,
+		  off_t offset);
+int libc_mprotect(void *addr, size_t bytes, int prot);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* lifecycle.c - the constructor, and fork
+ *
+ * No destructor: at exit the kernel closes everything, and a program that is
+ * killed could not run one anyway.
+ */
+#include "preload.h"
+
+#include "agent.h"
+#include "env.h"
+#include "libc.h"
+#include "request.h"
+#include "session.h"
+
+static _Atomic uint64_t last_fork_id;
+
+/* Of the fork this thread is in; the child, a copy of it, finds it too. */
+static __thread uint64_t fork_id;
+
+static void announce(enum uhmm_fork_phase phase)
+{
+	struct uhmm_wire_msg msg;
+
+	uhmm_wire_init(&msg, UHMM_WIRE_fork, 0, false);
+	msg.body.fork.phase = phase;
+	msg.body.fork.fork_id = fork_id;
+	(void)!uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+}
+
+static void before_fork(void)
+{
+	fork_id = 0;
+	if (!uhmm_session_exists())
+		return;
+	uhmm_agent_wait();
+	fork_id = atomic_fetch_add(&last_fork_id, 1) + 1;
+	announce(UHMM_FORK_PREPARE);
+}
+
+static void after_fork_in_parent(void)
+{
+	if (fork_id)
+		announce(UHMM_FORK_PARENT);
+}
+
+/* Before any code of the child runs its memory must be looked after again. If
+ * that fails now, the next need tries again. */
+static void after_fork_in_child(void)
+{
+	struct uhmm_session_ref ref;
+	struct uhmm_sigmask old;
+
+	uhmm_session_forked(fork_id);
+	if (!fork_id)
+		return;
+	old = uhmm_signals_block();
+	(void)!uhmm_session_need(&ref);
+	uhmm_signals_restore(old);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	uhmm_env_init();
+	libc_find_all();
+	(void)pthread_atfork(before_fork, after_fork_in_parent,
+			     after_fork_in_child);
+}

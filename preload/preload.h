@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* preload.h - first include of every file of this folder: rules and map
+ *
+ * libuhmm-preload.so is loaded into programs that are not ours. A program that
+ * never opens /dev/hmm_dmirrorN must not notice it: no thread, no descriptor,
+ * no mapping but the library's own. One that does gets a session with the
+ * daemon: its userfaultfd and memory handed over, requests on channels, hands
+ * that do to the program's memory what only the program itself may do.
+ *
+ * RULES
+ *  1. Include only libc headers, src/wire and src/base.
+ *  2. Never call a hooked name: libc_x() in a hook's pass-through, a raw system
+ *     call (base/rawsys.h) everywhere else.
+ *  3. Before the constructor has run, and inside dlsym, pass straight through.
+ *  4. errno is written once, by the function a hook returns from (device.c);
+ *     what succeeds leaves it as the real call does. Raw calls do not touch it.
+ *  5. No malloc, no stdio, no exit, no abort, no lock held across a call into
+ *     libc or the program, no cancellation point but the real call. Storage is
+ *     static; no mapping is ever made, so that none lands in a hole the program
+ *     still counts on (the agent's stack is in .bss).
+ *  6. All signals are blocked for the length of a request, of an attach, and
+ *     for ever in the agent.
+ *  7. After fork the child drops the parent's session and opens its own.
+ *  8. A descriptor that is not ours passes through unchanged.
+ *  9. Export exactly what exports.map lists.
+ * 10. What the agent runs uses no TLS: no errno, no stack protector, no libc
+ *     function. memcpy() and friends are ours (memory.c).
+ *
+ * MAP, in the order of a call
+ *   hooks.c      the exported names; each one decides and delegates
+ *   libc.c       the real ones: the only dlsym
+ *   device.c     open, close, ioctl, mmap of a device; mprotect
+ *   devfd.c      is this descriptor a device, and which open of it
+ *   request.c    a request on a channel of the session
+ *   converse.c   one request, one reply, hands in between
+ *   channel.c    the sockets requests travel on, one per waiting thread
+ *   ownfd.c      descriptors of ours among the program's: high, verified
+ *   session.c    what phase the session is in; attach
+ *   uffd.c       make a userfaultfd with all the kernel offers
+ *   hands.c      do what the daemon asks to this program's memory
+ *   agent.c      a thread that lends hands when nobody waits
+ *   orphan.c     the daemon is gone: nothing may hang or read zeros
+ *   lifecycle.c  constructor, fork
+ *   env.c        $UHMM_SOCKET, $UHMM_DEBUG; the lines we may write
+ */
+#ifndef UHMM_PRELOAD_PRELOAD_H
+#define UHMM_PRELOAD_PRELOAD_H
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/rawsys.h"
+#include "wire/fdpass.h"
+#include "wire/wire.h"
+
+/* Rule 2 and 5, enforced: a call of one of these does not compile. As macros
+ * with arguments they leave alone what is merely named alike. hooks.c defines
+ * the hooked ones, so it is excepted from those. */
+#ifndef UHMM_PRELOAD_DEFINES_HOOKS
+#define open(...) rule_2_call_libc_open_or_sys
+#define open64(...) rule_2_call_libc_open_or_sys
+#define openat(...) rule_2_call_libc_open_or_sys
+#define openat64(...) rule_2_call_libc_open_or_sys
+#define close(...) rule_2_call_libc_close_or_sys
+#define ioctl(...) rule_2_call_libc_ioctl_or_sys
+#define mmap(...) rule_2_call_libc_mmap_or_sys
+#define mmap64(...) rule_2_call_libc_mmap_or_sys
+#define mprotect(...) rule_2_call_libc_mprotect_or_sys
+#endif
+#define fork(...) rule_2_no_fork
+#define syscall(...) rule_4_use_uhmm_sys
+#define read(...) rule_5_use_uhmm_sys
+#define write(...) rule_5_use_uhmm_sys
+#define sendmsg(...) rule_5_use_uhmm_sys
+#define recvmsg(...) rule_5_use_uhmm_sys
+#define poll(...) rule_5_use_uhmm_sys
+#define malloc(...) rule_5_no_malloc
+#define calloc(...) rule_5_no_malloc
+#define realloc(...) rule_5_no_malloc
+#define free(...) rule_5_no_malloc
+#define strdup(...) rule_5_no_malloc
+#define printf(...) rule_5_no_stdio
+#define fprintf(...) rule_5_no_stdio
+#define dprintf(...) rule_5_no_stdio
+#define snprintf(...) rule_5_no_stdio
+#define abort(...) rule_5_no_abort
+#define exit(...) rule_5_no_exit
+#define pthread_create(...) rule_5_the_agent_is_a_raw_thread
+#define pthread_mutex_lock(...) rule_5_no_lock
+
+/* Block every signal, those libc keeps for itself too (rule 6). */
+struct uhmm_sigmask {
+	uint64_t bits;
+};
+
+static inline struct uhmm_sigmask uhmm_signals_block(void)
+{
+	const struct uhmm_sigmask all = { ~0ull };
+	struct uhmm_sigmask old = { 0 };
+
+	(void)uhmm_sys4(SYS_rt_sigprocmask, SIG_SETMASK, uhmm_ptr(&all),
+			uhmm_ptr(&old), sizeof(old));
+	return old;
+}
+
+static inline void uhmm_signals_restore(struct uhmm_sigmask old)
+{
+	(void)uhmm_sys4(SYS_rt_sigprocmask, SIG_SETMASK, uhmm_ptr(&old), 0,
+			sizeof(old));
+}
+
+/* Sleep while *@word is @seen; may return early for no reason. */
+static inline void uhmm_futex_wait(_Atomic uint32_t *word, uint32_t seen)
+{
+	(void)uhmm_sys4(SYS_futex, uhmm_ptr(word), FUTEX_WAIT_PRIVATE, seen, 0);
+}
+
+/* Wake at most @n who sleep on @word. */
+static inline void uhmm_futex_wake(_Atomic uint32_t *word, int n)
+{
+	(void)uhmm_sys3(SYS_futex, uhmm_ptr(word), FUTEX_WAKE_PRIVATE, n);
+}
+
+#endif

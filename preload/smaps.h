@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* smaps.h - which mappings of this process are registered with a userfaultfd
+ *
+ * Reads /proc/thread-self/smaps in small pieces. No TLS.
+ */
+#ifndef UHMM_PRELOAD_SMAPS_H
+#define UHMM_PRELOAD_SMAPS_H
+
+#include "preload.h"
+
+#define UHMM_SMAPS_LINE_BYTES 512
+
+struct uhmm_smaps {
+	int fd;
+	unsigned int at, n;	/* of text */
+	uint64_t start, end;	/* of the mapping being read */
+	char text[UHMM_SMAPS_LINE_BYTES];
+	char line[UHMM_SMAPS_LINE_BYTES];
+};
+
+/** uhmm_smaps_init() - 0 or -errno */
+UHMM_CHECKED int uhmm_smaps_init(struct uhmm_smaps *s);
+
+/**
+ * uhmm_smaps_next() - the next registered mapping, [*@start, *@end)
+ * Return: false: no more
+ */
+bool uhmm_smaps_next(struct uhmm_smaps *s, uint64_t *start, uint64_t *end);
+
+void uhmm_smaps_fini(struct uhmm_smaps *s);
+
+#endif
