@@ -33,6 +33,9 @@ UHMM_CHECKED int uhmm_memfd_init(struct uhmm_memfd *m, const char *name,
  */
 UHMM_CHECKED int uhmm_memfd_attach(struct uhmm_memfd *m, int fd);
 
+/** uhmm_memfd_detach() - undo attach: unmap, the descriptor is the caller's */
+void uhmm_memfd_detach(struct uhmm_memfd *m);
+
 /** uhmm_memfd_fini() - unmap and close; a zeroed object is fine */
 void uhmm_memfd_fini(struct uhmm_memfd *m);
 

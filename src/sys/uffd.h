@@ -25,7 +25,7 @@
 enum uhmm_uffd_verdict {
 	UHMM_UFFD_RETRY,	/* EAGAIN: read the events, try again */
 	UHMM_UFFD_PAGE_THERE,	/* EEXIST: there is a page already */
-	UHMM_UFFD_MAPPING_GONE,	/* ENOENT, EFAULT: not registered (any more),
+	UHMM_UFFD_MAPPING_GONE,	/* ENOENT: not registered (any more),
 				 * or no mapping at all */
 	UHMM_UFFD_MM_GONE,	/* ESRCH */
 	UHMM_UFFD_NOMEM,	/* ENOMEM, ENOSPC. Register and unregister also

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "sys/devmem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sys/pagesize.h"
+
+#define MEMFD_NAME "uhmm_device"
+
+void uhmm_devmem_init(struct uhmm_devmem *dm)
+{
+	*dm = (struct uhmm_devmem){ .n = 0 };
+}
+
+void uhmm_devmem_fini(struct uhmm_devmem *dm)
+{
+	for (unsigned int i = 0; i < dm->n; i++)
+		uhmm_memfd_fini(&dm->range[i].mem);
+	free(dm->range);
+	uhmm_devmem_init(dm);
+}
+
+/* Index of the first range that ends above @dpfn; dm->n when none does. */
+static unsigned int search(const struct uhmm_devmem *dm, uint64_t dpfn)
+{
+	unsigned int low = 0;
+	unsigned int high = dm->n;
+
+	while (low < high) {
+		unsigned int mid = low + (high - low) / 2;
+		const struct uhmm_devmem_range *r = &dm->range[mid];
+
+		if (r->first.val + r->npages > dpfn)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low;
+}
+
+static int grow(struct uhmm_devmem *dm)
+{
+	unsigned int room = dm->room ? dm->room * 2 : 8;
+	struct uhmm_devmem_range *range;
+
+	if (dm->n < dm->room)
+		return 0;
+	range = realloc(dm->range, room * sizeof(*range));
+	if (!range)
+		return -ENOMEM;
+	dm->range = range;
+	dm->room = room;
+	return 0;
+}
+
+/* Is [@first, +@npages) a range, and free? Makes room for one more. */
+static int prepare(struct uhmm_devmem *dm, uhmm_dpfn_t first, uint64_t npages,
+		   unsigned int *at)
+{
+	uint64_t most = SIZE_MAX / uhmm_page_bytes();
+
+	if (!first.val || !npages || npages > most ||
+	    first.val + npages < first.val)
+		return -EINVAL;
+	*at = search(dm, first.val);
+	if (*at < dm->n && dm->range[*at].first.val < first.val + npages)
+		return -EEXIST;
+	return grow(dm);
+}
+
+static void insert(struct uhmm_devmem *dm, unsigned int at,
+		   struct uhmm_devmem_range range)
+{
+	memmove(&dm->range[at + 1], &dm->range[at],
+		(dm->n - at) * sizeof(range));
+	dm->range[at] = range;
+	dm->n++;
+}
+
+int uhmm_devmem_add(struct uhmm_devmem *dm, uhmm_dpfn_t first, uint64_t npages)
+{
+	struct uhmm_devmem_range range = { .first = first, .npages = npages };
+	unsigned int at;
+	int err = prepare(dm, first, npages, &at);
+
+	if (!err)
+		err = uhmm_memfd_init(&range.mem, MEMFD_NAME,
+				      uhmm_bytes_of(npages));
+	if (!err)
+		insert(dm, at, range);
+	return err;
+}
+
+int uhmm_devmem_attach(struct uhmm_devmem *dm, uhmm_dpfn_t first,
+		       uint64_t npages, int fd)
+{
+	struct uhmm_devmem_range range = { .first = first, .npages = npages };
+	unsigned int at;
+	int err = prepare(dm, first, npages, &at);
+
+	if (!err)
+		err = uhmm_memfd_attach(&range.mem, fd);
+	if (err)
+		return err;
+	if (range.mem.bytes != uhmm_bytes_of(npages)) {
+		uhmm_memfd_detach(&range.mem);
+		return -EINVAL;
+	}
+	insert(dm, at, range);
+	return 0;
+}
+
+int uhmm_devmem_remove(struct uhmm_devmem *dm, uhmm_dpfn_t first)
+{
+	unsigned int at = search(dm, first.val);
+
+	if (at == dm->n || dm->range[at].first.val != first.val)
+		return -ENOENT;
+	uhmm_memfd_fini(&dm->range[at].mem);
+	dm->n--;
+	memmove(&dm->range[at], &dm->range[at + 1],
+		(dm->n - at) * sizeof(dm->range[0]));
+	return 0;
+}
+
+/* The range that holds all of [@dpfn, +@npages), and the offset there. */
+static struct uhmm_devmem_range *locate(const struct uhmm_devmem *dm,
+					uhmm_dpfn_t dpfn, uint64_t npages,
+					size_t *offset)
+{
+	unsigned int at = search(dm, dpfn.val);
+	struct uhmm_devmem_range *r = &dm->range[at];
+
+	if (at == dm->n || dpfn.val < r->first.val ||
+	    npages > r->first.val + r->npages - dpfn.val)
+		return NULL;
+	*offset = uhmm_bytes_of(dpfn.val - r->first.val);
+	return r;
+}
+
+void *uhmm_devmem_span(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+		       uint64_t npages)
+{
+	size_t offset;
+	struct uhmm_devmem_range *r = locate(dm, dpfn, npages, &offset);
+
+	return r ? r->mem.base + offset : NULL;
+}
+
+void *uhmm_devmem_ptr(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn)
+{
+	return uhmm_devmem_span(dm, dpfn, 1);
+}
+
+int uhmm_devmem_discard(struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+			uint64_t npages)
+{
+	size_t offset;
+	struct uhmm_devmem_range *r = locate(dm, dpfn, npages, &offset);
+
+	if (!r)
+		return -ENOENT;
+	return uhmm_memfd_discard(&r->mem, offset, uhmm_bytes_of(npages));
+}
+
+uint64_t uhmm_devmem_resident_bytes(const struct uhmm_devmem *dm)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned int i = 0; i < dm->n; i++)
+		bytes += uhmm_memfd_resident_bytes(&dm->range[i].mem);
+	return bytes;
+}
