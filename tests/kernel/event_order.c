@@ -7,22 +7,17 @@
  */
 #include "fact_uffd.h"
 
-static void wait_until_listed(struct fact_thread *t)
-{
-	NEED(fact_waits(t), "the thread should be waiting");
-}
-
 static void raise_in_order(char *p, struct fact_range r[2],
 			   struct fact_thread t[3])
 {
 	r[0] = (struct fact_range){ fact_page(p, 1), 1 };
 	r[1] = (struct fact_range){ fact_page(p, 3), 1 };
 	fact_start(&t[0], fact_munmap, &r[0]);
-	wait_until_listed(&t[0]);
+	fact_settle(&t[0]);
 	fact_start(&t[1], fact_munmap, &r[1]);
-	wait_until_listed(&t[1]);
+	fact_settle(&t[1]);
 	fact_start(&t[2], fact_load, p);
-	wait_until_listed(&t[2]);
+	fact_settle(&t[2]);
 }
 
 int main(void)
@@ -48,5 +43,8 @@ int main(void)
 	FACT(fact_is_event(&msg[1], UFFD_EVENT_UNMAP, r[0].p, 1) &&
 		     fact_is_event(&msg[2], UFFD_EVENT_UNMAP, r[1].p, 1),
 	     "events keep their order");
+	NEED(!fact_unregister(uffd, p, 1), "unregister");
+	for (int i = 0; i < 3; i++)
+		FACT(fact_gets_through(&t[i]), "then all of them go on");
 	return 0;
 }

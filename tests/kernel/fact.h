@@ -213,6 +213,7 @@ static inline void fact_sleep_ms(long ms)
 /**
  * struct fact_thread - a thread that may get stuck
  * @id:   to signal it
+ * @tid:  the same to the kernel, 0 until it runs
  * @fn:   what it does, once
  * @arg:  for @fn
  * @ret:  what @fn returned, valid when @done
@@ -220,6 +221,7 @@ static inline void fact_sleep_ms(long ms)
  */
 struct fact_thread {
 	pthread_t id;
+	pid_t tid;
 	long (*fn)(void *arg);
 	void *arg;
 	long ret;
@@ -230,6 +232,7 @@ static inline void *fact_thread_main(void *arg)
 {
 	struct fact_thread *t = arg;
 
+	__atomic_store_n(&t->tid, gettid(), __ATOMIC_RELEASE);
 	t->ret = t->fn(t->arg);
 	__atomic_store_n(&t->done, true, __ATOMIC_RELEASE);
 	return NULL;
@@ -263,6 +266,36 @@ static inline bool fact_waits(struct fact_thread *t)
 static inline bool fact_gets_through(struct fact_thread *t)
 {
 	return fact_done_within(t, FACT_SOON_MS);
+}
+
+/* Is the thread asleep right now, not running or about to? */
+static inline bool fact_sleeps(struct fact_thread *t)
+{
+	pid_t tid = __atomic_load_n(&t->tid, __ATOMIC_ACQUIRE);
+	char path[64];
+	char stat[256] = "";
+	char *state;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	f = tid ? fopen(path, "re") : NULL;
+	if (!f)
+		return false;
+	state = fgets(stat, sizeof(stat), f) ? strrchr(stat, ')') : NULL;
+	fclose(f);
+	return state && state[1] && state[2] != 'R';
+}
+
+/* Wait until the thread has come to rest where it waits. */
+static inline void fact_settle(struct fact_thread *t)
+{
+	int seen = 0;
+
+	for (int i = 0; i < FACT_SOON_MS && seen < 3; i++) {
+		fact_sleep_ms(1);
+		seen = fact_sleeps(t) ? seen + 1 : 0;
+	}
+	NEED(seen == 3, "a thread does not come to rest");
 }
 
 /* --- memory -------------------------------------------------------------- */
