@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* probe_kill.c - SIGKILL of a program, of the daemon
+ *
+ * Usage: probe_kill program|daemon. The process that looks on never opens the
+ * device, so whatever happens to the other one, it can say so in time.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "peek.h"
+#include "probe.h"
+
+#define NPAGES 256
+#define SEED 9u
+#define LIMIT_S 10
+
+static void *put_on_device(int fd)
+{
+	void *mem = probe_map(NPAGES, PROT_READ | PROT_WRITE);
+
+	probe_fill(mem, NPAGES, SEED);
+	probe_to_dev(fd, mem, NPAGES);
+	CHECK(probe_where(fd, mem, NPAGES).on_device == NPAGES, "not there");
+	return mem;
+}
+
+static void await(int pipe_fd, const char *what)
+{
+	struct pollfd p = { .fd = pipe_fd, .events = POLLIN };
+	char c;
+
+	CHECK(poll(&p, 1, LIMIT_S * 1000) == 1 && read(pipe_fd, &c, 1) == 1,
+	      "%s", what);
+}
+
+static void kill_program(void)
+{
+	int ready[2];
+	pid_t victim;
+
+	CHECK(!pipe(ready), "%s", strerror(errno));
+	victim = fork();
+	if (victim == 0) {
+		put_on_device(probe_open(0));
+		CHECK(write(ready[1], "r", 1) == 1, "%s", strerror(errno));
+		for (;;)
+			pause();
+	}
+	await(ready[0], "the program gets its memory to the device");
+	peek_await_pages(NPAGES, "before the program is killed");
+	CHECK(!kill(victim, SIGKILL), "%s", strerror(errno));
+	CHECK(waitpid(victim, NULL, 0) == victim, "%s", strerror(errno));
+	peek_await_pages(0, "after the program was killed");
+}
+
+static void survivor(int ready, int go)
+{
+	int fd = probe_open(0);
+	uint32_t *mem = put_on_device(fd);
+	uint32_t *plain = probe_map(1, PROT_READ | PROT_WRITE);
+	int ret, sig;
+
+	alarm(LIMIT_S);
+	*plain = 1;
+	CHECK(write(ready, "r", 1) == 1, "%s", strerror(errno));
+	await(go, "the daemon is killed");
+
+	sig = probe_dies_of(mem, false);
+	CHECK(sig == SIGBUS, "a lost page gives signal %d", sig);
+	ret = probe_try(fd, UHMM_DMIRROR_READ, plain, 1, mem, NULL);
+	CHECK(ret == -EIO, "a request gives %s", strerror(-ret));
+	CHECK(*plain == 1, "other memory");
+	CHECK(!munmap(mem, NPAGES * page_bytes), "%s", strerror(errno));
+	CHECK(!close(fd), "%s", strerror(errno));
+	_exit(0);
+}
+
+static void kill_daemon(void)
+{
+	int ready[2], go[2];
+	pid_t child;
+
+	if (!peek_has_daemon())
+		probe_skip("a real device has no daemon");
+	CHECK(!pipe(ready) && !pipe(go), "%s", strerror(errno));
+	child = fork();
+	if (child == 0)
+		survivor(ready[1], go[0]);
+	await(ready[0], "the program gets its memory to the device");
+	CHECK(!kill(peek_daemon_pid(), SIGKILL), "%s", strerror(errno));
+	CHECK(write(go[1], "g", 1) == 1, "%s", strerror(errno));
+	probe_wait(child, "the program whose daemon is gone");
+}
+
+int main(int argc, char **argv)
+{
+	probe_begin("probe_kill", 40);
+	if (argc == 2 && !strcmp(argv[1], "program"))
+		kill_program();
+	else if (argc == 2 && !strcmp(argv[1], "daemon"))
+		kill_daemon();
+	else
+		probe_fail("program or daemon?");
+	return 0;
+}

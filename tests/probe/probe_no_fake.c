@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* probe_no_fake.c - what is on the device is nowhere in the program
+ *
+ * A random pattern lies in a page. While the page is on the device no part of
+ * the program's address space has it, the daemon's device memory does; after a
+ * touch it is back and the device page is free.
+ *
+ * The program knows the pattern only masked, so that the search finds neither
+ * what it looks for nor its own buffer. It finds a part of the pattern, too.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "peek.h"
+#include "probe.h"
+
+#define NPAGES 16
+#define THE_PAGE 7
+#define OFFSET 1234
+#define MAGIC_BYTES 64
+#define PART_BYTES 16
+#define MASK 0x5a
+#define WINDOW_BYTES (1u << 20)
+
+static unsigned char masked[MAGIC_BYTES];
+static unsigned char window[WINDOW_BYTES];
+
+static void put_magic(volatile unsigned char *to)
+{
+	for (size_t i = 0; i < MAGIC_BYTES; i++)
+		to[i] = masked[i] ^ MASK;
+}
+
+static bool has_magic(const volatile unsigned char *p)
+{
+	for (size_t i = 0; i < MAGIC_BYTES; i++)
+		if ((p[i] ^ MASK) != masked[i])
+			return false;
+	return true;
+}
+
+/* Is one of the parts of the pattern at window[@at]? */
+static bool has_part(size_t at)
+{
+	for (size_t part = 0; part < MAGIC_BYTES; part += PART_BYTES) {
+		size_t i = 0;
+
+		while (i < PART_BYTES &&
+		       (window[at + i] ^ MASK) == masked[part + i])
+			i++;
+		if (i == PART_BYTES)
+			return true;
+	}
+	return false;
+}
+
+static size_t count_in_window(size_t bytes)
+{
+	size_t n = 0;
+
+	for (size_t at = 0; at + PART_BYTES <= bytes; at++)
+		n += has_part(at);
+	explicit_bzero(window, bytes);
+	return n;
+}
+
+static bool is_window(uint64_t addr)
+{
+	uint64_t start = (uintptr_t)window;
+
+	return addr >= start && addr < start + sizeof(window);
+}
+
+/* Parts in [start, end) of the file @fd, our memory, but for our window. */
+static size_t count_in_range(int fd, uint64_t start, uint64_t end)
+{
+	size_t n = 0;
+
+	while (start < end) {
+		uint64_t want = end - start;
+		ssize_t got;
+
+		if (want > sizeof(window))
+			want = sizeof(window);
+		got = is_window(start) ? -1
+				       : pread(fd, window, want, (off_t)start);
+		if (got < PART_BYTES) {
+			start = (start / page_bytes + 1) * page_bytes;
+			continue;
+		}
+		n += count_in_window((size_t)got);
+		start += (uint64_t)got == end - start
+				 ? (uint64_t)got
+				 : (uint64_t)got - (PART_BYTES - 1);
+		if ((uint64_t)got < want) /* what follows cannot be read */
+			start = (start / page_bytes + 1) * page_bytes;
+	}
+	return n;
+}
+
+static size_t count_in_program(void)
+{
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+	size_t n = 0;
+
+	CHECK(mem >= 0 && maps, "%s", strerror(errno));
+	while (fgets(line, sizeof(line), maps)) {
+		unsigned long start, end;
+
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 &&
+		    !strstr(line, "[vsyscall]"))
+			n += count_in_range(mem, start, end);
+	}
+	fclose(maps);
+	close(mem);
+	return n;
+}
+
+/* Parts in what is allocated of a sparse file. */
+static size_t count_in_file(int fd)
+{
+	off_t data = 0, hole;
+	size_t n = 0;
+
+	while ((data = lseek(fd, data, SEEK_DATA)) >= 0) {
+		hole = lseek(fd, data, SEEK_HOLE);
+		if (hole <= data)
+			break;
+		n += count_in_range(fd, (uint64_t)data, (uint64_t)hole);
+		data = hole;
+	}
+	return n;
+}
+
+static size_t count_in_fd(const char *dir, const char *name)
+{
+	char path[600], target[256] = "";
+	size_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (readlink(path, target, sizeof(target) - 1) < 0 ||
+	    !strstr(target, "memfd:uhmm-devmem"))
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0, "%s: %s", path, strerror(errno));
+	n = count_in_file(fd);
+	close(fd);
+	return n;
+}
+
+/* Return: -1 we may not look at the daemon */
+static long count_on_device(void)
+{
+	char dir[64];
+	struct dirent *e;
+	long n = 0;
+	DIR *d;
+
+	snprintf(dir, sizeof(dir), "/proc/%d/fd", peek_daemon_pid());
+	d = opendir(dir);
+	if (!d)
+		return -1;
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.')
+			n += (long)count_in_fd(dir, e->d_name);
+	closedir(d);
+	return n;
+}
+
+static void to_device(int fd, const void *mem)
+{
+	void *buf = probe_map(NPAGES, PROT_READ | PROT_WRITE);
+	size_t present, swapped;
+
+	probe_do(fd, UHMM_DMIRROR_MIGRATE_TO_DEV, mem, NPAGES, buf);
+	CHECK(has_magic((unsigned char *)buf + THE_PAGE * page_bytes + OFFSET),
+	      "not in what the device handed back");
+	probe_unmap(buf, NPAGES);
+	probe_pagemap(mem, NPAGES, &present, &swapped);
+	CHECK(present == 0, "%zu pages are present", present);
+}
+
+int main(void)
+{
+	size_t present, swapped;
+	unsigned char *mem;
+	long n;
+	int fd;
+
+	probe_begin("probe_no_fake", 50);
+	CHECK(getrandom(masked, sizeof(masked), 0) == sizeof(masked), "random");
+	mem = probe_map(NPAGES, PROT_READ | PROT_WRITE);
+	probe_fill(mem, NPAGES, 1);
+	put_magic(mem + THE_PAGE * page_bytes + OFFSET);
+	CHECK(count_in_program() == MAGIC_BYTES / PART_BYTES,
+	      "the search does not find what is there, or finds more");
+
+	fd = probe_open(0);
+	to_device(fd, mem);
+	CHECK(count_in_program() == 0, "the program still has the data");
+	probe_pagemap(mem, NPAGES, &present, &swapped);
+	CHECK(present == 0, "looking brought %zu pages back", present);
+	if (peek_has_daemon()) {
+		n = count_on_device();
+		CHECK(n != 0, "device memory does not have the data");
+		CHECK(n == -1 || n == MAGIC_BYTES / PART_BYTES, "%ld parts", n);
+		peek_await_pages(NPAGES, "while they are there");
+	}
+
+	for (size_t i = 0; i < NPAGES; i++)
+		(void)*(volatile unsigned char *)(mem + i * page_bytes);
+	CHECK(has_magic(mem + THE_PAGE * page_bytes + OFFSET),
+	      "other data came back");
+	probe_pagemap(mem, NPAGES, &present, &swapped);
+	CHECK(present == NPAGES, "%zu pages are present", present);
+	peek_await_pages(0, "after all were touched");
+	return 0;
+}
