@@ -121,6 +121,21 @@ static int check_slabs(struct check *c)
 	return 0;
 }
 
+/* Memory to take notes in, now that it is known how much. */
+static int make_notes(struct check *c)
+{
+	const struct uhmm_slab_state *slab = c->store->hdr->slab;
+
+	c->node_seen = calloc((size_t)slab[UHMM_SLAB_NODE].high + 1, 1);
+	c->rmap_seen = calloc((size_t)slab[UHMM_SLAB_RMAP].high + 1, 1);
+	c->range_used = calloc((size_t)slab[UHMM_SLAB_RANGE].high + 1,
+			       sizeof(*c->range_used));
+	if (c->node_seen && c->rmap_seen && c->range_used)
+		return 0;
+	(void)fail(c, "no memory to check with");
+	return -ENOMEM;
+}
+
 /* Ranges. */
 
 static uint32_t range_at(const struct check *c, uint32_t n)
@@ -510,7 +525,8 @@ static int check_sums(struct check *c)
 static int check_all(struct check *c)
 {
 	int (*const step[])(struct check *) = {
-		check_slabs, check_ranges, check_mms, check_pages, check_sums,
+		check_slabs, make_notes, check_ranges, check_mms, check_pages,
+		check_sums,
 	};
 
 	for (size_t i = 0; i < sizeof(step) / sizeof(step[0]); i++) {
@@ -525,21 +541,13 @@ static int check_all(struct check *c)
 int uhmm_store_check(const struct uhmm_store *store, uint64_t *unmapped,
 		     char *why, size_t why_bytes)
 {
-	const struct uhmm_slab_state *slab = store->hdr->slab;
 	struct check c = { .store = store, .why = why,
 			   .why_bytes = why_bytes };
-	int rc = -ENOMEM;
+	int rc;
 
 	if (why_bytes)
 		why[0] = '\0';
-	c.node_seen = calloc((size_t)slab[UHMM_SLAB_NODE].high + 1, 1);
-	c.rmap_seen = calloc((size_t)slab[UHMM_SLAB_RMAP].high + 1, 1);
-	c.range_used = calloc((size_t)slab[UHMM_SLAB_RANGE].high + 1,
-			      sizeof(*c.range_used));
-	if (c.node_seen && c.rmap_seen && c.range_used)
-		rc = check_all(&c);
-	else if (why_bytes)
-		snprintf(why, why_bytes, "no memory to check with");
+	rc = check_all(&c);
 	if (!rc)
 		*unmapped = c.unmapped;
 	free(c.node_seen);
