@@ -12,6 +12,7 @@
  *   ask.c        requests to a daemon
  *   report.c     statistics as a table; json.c finds numbers in them
  *   status.c     uhmm status
+ *   doctor.c     uhmm doctor; facts.c what this machine allows
  *
  * Only this folder talks to people: what goes wrong is said where it is
  * decided, in one line on stderr, and travels on as an exit status.
@@ -41,9 +42,11 @@ void cli_name(const char *sub);
  * status. */
 int cli_run(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 
 /* The texts of --help. */
 extern const char cli_run_help[];
 extern const char cli_status_help[];
+extern const char cli_doctor_help[];
 
 #endif

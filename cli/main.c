@@ -16,6 +16,7 @@ static const struct command {
 } commands[] = {
 	{ "run", cli_run, "run a program with a private daemon" },
 	{ "status", cli_status, "what a running daemon has done so far" },
+	{ "doctor", cli_doctor, "what this machine allows" },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))

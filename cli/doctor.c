@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* doctor.c - uhmm doctor: what this machine allows, and what would be better */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "facts.h"
+#include "sys/uapi.h"
+
+const char cli_doctor_help[] =
+	"usage: uhmm doctor [--json]\n"
+	"What this machine allows, which engine and loop would be used, and what\n"
+	"to change for something better. Exit status 0 if uhmm can run here,\n"
+	"else 1.\n";
+
+#define CANNOT_RUN 1
+
+static const struct option options[] = {
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+/* Features of a userfaultfd we can use, oldest first. */
+static const struct {
+	const char *name;
+	uint64_t bit;
+	const char *since;
+} features[] = {
+	{ "WP", UFFD_FEATURE_PAGEFAULT_FLAG_WP, "5.7" },
+	{ "WP_UNPOPULATED", UHMM_UFFD_FEATURE_WP_UNPOPULATED, "6.4" },
+	{ "POISON", UHMM_UFFD_FEATURE_POISON, "6.6" },
+	{ "MOVE", UHMM_UFFD_FEATURE_MOVE, "6.8" },
+};
+
+#define NFEATURES (sizeof(features) / sizeof(features[0]))
+
+static const char *uffd_name(const struct cli_facts *f)
+{
+	static const char *const names[] = {
+		[CLI_UFFD_NONE] = "none",
+		[CLI_UFFD_USER_MODE_ONLY] = "user-mode-only",
+		[CLI_UFFD_FULL] = "full",
+	};
+
+	return names[f->uffd];
+}
+
+static bool has(const struct cli_facts *f, uint64_t bit)
+{
+	return f->uffd_features & bit;
+}
+
+static void row(const char *what, bool yes, const char *since)
+{
+	printf("  %-18s %s", what, yes ? "yes" : "no");
+	if (!yes && since)
+		printf(" (Linux %s has it)", since);
+	printf("\n");
+}
+
+static void print_facts(const struct cli_facts *f)
+{
+	printf("  %-18s %s\n", "kernel", f->release);
+	printf("  %-18s %s", "userfaultfd", uffd_name(f));
+	if (f->uffd == CLI_UFFD_NONE)
+		printf(" (%s)", strerror(f->uffd_error));
+	printf("\n");
+	for (size_t i = 0; i < NFEATURES; i++)
+		row(features[i].name, has(f, features[i].bit),
+		    features[i].since);
+	row("fork events", f->event_fork, NULL);
+	row("PAGEMAP_SCAN", f->pagemap_scan, "6.7");
+	row("PROCMAP_QUERY", f->procmap_query, "6.11");
+	printf("  %-18s %s\n", "io_uring",
+	       f->uring_error ? strerror(f->uring_error) : "yes");
+}
+
+static void advise(const char *now, const char *knob)
+{
+	printf("\n%s\n  better: %s\n", now, knob);
+}
+
+#define UFFD_KNOB \
+	"access to /dev/userfaultfd (setfacl -m u:USER:rw; for a container " \
+	"--device /dev/userfaultfd), or sysctl vm.unprivileged_userfaultfd=1"
+
+static void print_advice(const struct cli_facts *f)
+{
+	if (f->uffd == CLI_UFFD_NONE)
+		advise("No userfaultfd: a container's seccomp profile, or a "
+		       "kernel without it.",
+		       UFFD_KNOB);
+	if (f->uffd == CLI_UFFD_USER_MODE_ONLY)
+		advise("System calls that meet memory on the device fail with "
+		       "EFAULT.",
+		       UFFD_KNOB);
+	if (f->uffd != CLI_UFFD_NONE &&
+	    !has(f, UHMM_UFFD_FEATURE_WP_UNPOPULATED))
+		advise("Pages on the device look like holes in "
+		       "/proc/PID/pagemap.",
+		       "Linux 6.4");
+	if (!f->pagemap_scan)
+		advise("Snapshots cannot tell zero pages and huge pages.",
+		       "Linux 6.7");
+	if (f->uring_error)
+		advise("The daemon waits by epoll.",
+		       f->sysctl_uring > 0
+			       ? "sysctl kernel.io_uring_disabled=0"
+			       : "a seccomp profile that allows io_uring");
+}
+
+static void print_text(const struct cli_facts *f)
+{
+	const char *engine = cli_facts_engine(f);
+
+	print_facts(f);
+	print_advice(f);
+	if (engine)
+		printf("\nuhmm can run here: engine %s, loop %s\n", engine,
+		       cli_facts_loop(f));
+	else
+		printf("\nuhmm cannot run here: engine copy needs a "
+		       "userfaultfd with write protection\n");
+}
+
+static const char *truth(bool b)
+{
+	return b ? "true" : "false";
+}
+
+static void print_json(const struct cli_facts *f)
+{
+	const char *engine = cli_facts_engine(f);
+	const char *q = engine ? "\"" : "";
+
+	printf("{\"kernel\": \"%s\", \"userfaultfd\": \"%s\", ", f->release,
+	       uffd_name(f));
+	printf("\"unprivileged_userfaultfd\": %d, \"dev_userfaultfd\": %s, ",
+	       f->sysctl_uffd, truth(!f->device_error));
+	printf("\"features\": {");
+	for (size_t i = 0; i < NFEATURES; i++)
+		printf("%s\"%s\": %s", i ? ", " : "", features[i].name,
+		       truth(has(f, features[i].bit)));
+	printf("}, \"event_fork\": %s, \"pagemap_scan\": %s, ",
+	       truth(f->event_fork), truth(f->pagemap_scan));
+	printf("\"procmap_query\": %s, \"io_uring\": %s, ",
+	       truth(f->procmap_query), truth(!f->uring_error));
+	printf("\"engine\": %s%s%s, \"loop\": \"%s\", \"can_run\": %s}\n", q,
+	       engine ? engine : "null", q, cli_facts_loop(f),
+	       truth(engine != NULL));
+}
+
+int cli_doctor(int argc, char **argv)
+{
+	static char own_name[] = "uhmm doctor";
+	struct cli_facts f;
+	bool json = false;
+	int opt;
+
+	argv[0] = own_name;
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (opt == 'h') {
+			fputs(cli_doctor_help, stdout);
+			return CLI_OK;
+		}
+		if (opt != 'j')
+			return CLI_USAGE;
+		json = true;
+	}
+	if (optind < argc) {
+		cli_say("what is '%s'?", argv[optind]);
+		return CLI_USAGE;
+	}
+	cli_facts_gather(&f);
+	if (json)
+		print_json(&f);
+	else
+		print_text(&f);
+	return cli_facts_engine(&f) ? CLI_OK : CANNOT_RUN;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* facts.h - what this machine allows us, found out by trying */
+#ifndef UHMM_CLI_FACTS_H
+#define UHMM_CLI_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** How far a userfaultfd of ours sees. */
+enum cli_uffd {
+	CLI_UFFD_NONE,
+	CLI_UFFD_USER_MODE_ONLY, /* not faults of system calls */
+	CLI_UFFD_FULL,
+};
+
+struct cli_facts {
+	char release[65];	/* of the kernel */
+	enum cli_uffd uffd;
+	int uffd_error;		/* errno of the system call, 0 it worked */
+	int device_error;	/* errno of /dev/userfaultfd, 0 it worked */
+	uint64_t uffd_features; /* UFFD_FEATURE_* the kernel knows */
+	bool event_fork;	/* allowed, too */
+	bool pagemap_scan;
+	bool procmap_query;
+	int uring_error;	/* errno, 0 it works */
+	int sysctl_uffd;	/* vm.unprivileged_userfaultfd, -1 none */
+	int sysctl_uring;	/* kernel.io_uring_disabled, -1 none */
+};
+
+/** cli_facts_gather() - try everything */
+void cli_facts_gather(struct cli_facts *f);
+
+/** cli_facts_engine() - the engine that would be used, NULL none can */
+const char *cli_facts_engine(const struct cli_facts *f);
+
+/** cli_facts_loop() - the loop that would be used */
+const char *cli_facts_loop(const struct cli_facts *f);
+
+#endif
