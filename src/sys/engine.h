@@ -79,7 +79,8 @@ struct uhmm_engine_stats {
 
 /**
  * uhmm_engine_copy_create() - the engine that copies (Linux 5.7)
- * @uffd_features: as granted by UFFDIO_API
+ * @uffd_features: what UFFDIO_API was asked for. (What it answers is all the
+ *                 kernel has, not what this descriptor does.)
  * @env:           copied
  * Return: 0; -ENOMEM; -EOPNOTSUPP the features lack write protection
  */
