@@ -44,7 +44,7 @@ enum uhmm_slab {
 
 /** Pages of a PMD-sized unit. Ranges begin at a multiple of it. */
 #define UHMM_UNIT_ORDER 9
-#define UHMM_UNIT_NPAGES (1u << UHMM_UNIT_ORDER)
+#define UHMM_UNIT_NPAGES (UINT64_C(1) << UHMM_UNIT_ORDER)
 
 /** An mm's slot is kept in 16 bits of a page's word. */
 #define UHMM_MM_MAX_SLOT UINT16_MAX

@@ -141,9 +141,9 @@ static int make_notes(struct check *c)
 static uint32_t range_at(const struct check *c, uint32_t n)
 {
 	const struct uhmm_store *s = c->store;
+	const unsigned char *order = s->base + s->hdr->layout.range_order;
 
-	return ((const uint32_t *)(const void *)(s->base +
-						 s->hdr->layout.range_order))[n];
+	return ((const uint32_t *)(const void *)order)[n];
 }
 
 /* @*after: where the range before ended, and this one does. */
@@ -167,7 +167,7 @@ static int check_range(struct check *c, uint32_t index, uint64_t *after)
 			    PRIu64 " of %" PRIu64, index, r->used, r->peak,
 			    r->npages);
 	*after = (r->start + r->npages + UHMM_UNIT_NPAGES - 1) &
-		 -(uint64_t)UHMM_UNIT_NPAGES;
+		 -UHMM_UNIT_NPAGES;
 	return 0;
 }
 

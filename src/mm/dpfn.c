@@ -23,7 +23,7 @@ static const struct uhmm_dpfn_range *nth_range(const struct uhmm_store *store,
 /* Pages a range keeps others away from: whole units. */
 static uint64_t span_of(uint64_t npages)
 {
-	return (npages + UHMM_UNIT_NPAGES - 1) & -(uint64_t)UHMM_UNIT_NPAGES;
+	return (npages + UHMM_UNIT_NPAGES - 1) & -UHMM_UNIT_NPAGES;
 }
 
 /*

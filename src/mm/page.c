@@ -85,7 +85,7 @@ static uint64_t free_page_of(const struct uhmm_store *store, uint64_t unit,
 {
 	const uint64_t *bits = uhmm_page_bits_at(store, unit);
 
-	for (unsigned int i = 0; i < UNIT_WORDS; i++) {
+	for (uint64_t i = 0; i < UNIT_WORDS; i++) {
 		uint64_t page;
 
 		if (bits[i] == UINT64_MAX)

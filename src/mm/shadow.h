@@ -37,7 +37,9 @@ uhmm_softleaf_t uhmm_shadow_get(const struct uhmm_store *store, uint32_t slot,
  * Keeps the reverse map: a device page that leaves an entry loses that
  * mapping (and is freed with the last one), one that enters gains it.
  * An entry that changes kind but keeps its page keeps its mapping.
- * Return: 0; -ENOMEM (never when @leaf is none or keeps the page)
+ * Return: 0; -ENOMEM (never when @leaf is none or keeps the page, nor for the
+ * first mapping of a page where an entry is; always for a page number that no
+ * address has)
  */
 UHMM_CHECKED int uhmm_shadow_set(struct uhmm_store *store, uint32_t slot,
 				 uhmm_vpn_t vpn, uhmm_softleaf_t leaf);

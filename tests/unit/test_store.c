@@ -155,7 +155,7 @@ START_TEST(test_store_attach_elsewhere_sees_the_same)
 
 	unit_store_init(&store, &small);
 	index = uhmm_slab_alloc(&store, UHMM_SLAB_MM);
-	strcpy(uhmm_slab_at(&store, UHMM_SLAB_MM, index), "here");
+	memcpy(uhmm_slab_at(&store, UHMM_SLAB_MM, index), "here", 5);
 	mem = mmap(NULL, store.bytes, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memcpy(mem, store.base, store.bytes);

@@ -130,8 +130,8 @@ static const char room_cases[8];
  * Model: words of 64 clusters of 64 neighbours each. A cluster begins where
  * the nodes of each level come to an end, so that all levels grow and shrink.
  */
-#define NCLUSTERS 64
-#define CLUSTER 64
+#define NCLUSTERS UINT64_C(64)
+#define CLUSTER UINT64_C(64)
 #define NWORDS (NCLUSTERS * CLUSTER)
 
 struct model {
