@@ -131,7 +131,7 @@ static void show_stats(struct run *r, int sock)
 	if (r->opts.stats)
 		cli_report_table(stderr, text);
 	if (r->stats_json)
-		fprintf(r->stats_json, "%s\n", text);
+		fputs(text, r->stats_json);
 	free(text);
 }
 

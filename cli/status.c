@@ -42,7 +42,7 @@ static int show(const char *socket, bool json)
 		return CLI_FAILED;
 	}
 	if (json)
-		printf("%s\n", text);
+		fputs(text, stdout);
 	else
 		cli_report_table(stdout, text);
 	free(text);

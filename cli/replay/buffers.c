@@ -5,34 +5,41 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/*
- * Memory of @npages and @hole pages behind it that are not mapped. Never huge:
- * what the device sees of our memory must not depend on its neighbours.
- */
-static unsigned char *make(size_t npages, size_t hole, int prot)
+/* What is behind edge, and behind data; nobody may access it. */
+#define HOLE_PAGES 64UL
+
+/* Never huge: what the device sees of our memory must not depend on what is
+ * beside it. */
+static unsigned char *make(size_t npages, int prot)
 {
 	size_t bytes = npages * REPLAY_PAGE_BYTES;
-	unsigned char *at = mmap(NULL, bytes + hole * REPLAY_PAGE_BYTES, prot,
-				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *at =
+		mmap(NULL, bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (at == MAP_FAILED)
 		return NULL;
 	madvise(at, bytes, MADV_NOHUGEPAGE);
-	if (hole)
-		munmap(at + bytes, hole * REPLAY_PAGE_BYTES);
 	return at;
 }
 
 int replay_buffers_init(struct replay_buffers *b)
 {
+	size_t data = (REPLAY_BUFFER_PAGES + 1) * REPLAY_PAGE_BYTES;
+	size_t edge = REPLAY_EDGE_PAGES / 2 * REPLAY_PAGE_BYTES;
+	size_t hole = HOLE_PAGES * REPLAY_PAGE_BYTES;
 	int rw = PROT_READ | PROT_WRITE;
 
-	b->data = make(REPLAY_BUFFER_PAGES + 1, REPLAY_EDGE_PAGES, rw);
-	b->edge = make(REPLAY_EDGE_PAGES / 2, REPLAY_EDGE_PAGES, rw);
-	b->ro = make(1, 0, PROT_READ);
-	b->none = make(REPLAY_EDGE_PAGES, 0, PROT_NONE);
-	b->cmd = make(1, 0, PROT_READ);
-	return b->data && b->edge && b->ro && b->none && b->cmd ? 0 : -ENOMEM;
+	b->data = make(REPLAY_BUFFER_PAGES + 1 + HOLE_PAGES, rw);
+	b->edge = make(REPLAY_EDGE_PAGES / 2 + HOLE_PAGES, rw);
+	b->ro = make(1, PROT_READ);
+	b->none = make(REPLAY_EDGE_PAGES, PROT_NONE);
+	b->cmd = make(1, PROT_READ);
+	if (!b->data || !b->edge || !b->ro || !b->none || !b->cmd)
+		return -ENOMEM;
+	if (mprotect(b->data + data, hole, PROT_NONE))
+		return -errno;
+	/* last, lest one of the others comes to be there */
+	return munmap(b->edge + edge, hole) ? -errno : 0;
 }
 
 void replay_buffers_set_cmd(const struct replay_buffers *b, const void *from,

@@ -16,7 +16,7 @@
 
 /**
  * struct replay_buffers - memory for data, good and bad
- * @data: good, a page longer than its pages for ptr=odd, unmapped behind
+ * @data: good; a page more for ptr=odd, behind it memory nobody may access
  * @edge: half of REPLAY_EDGE_PAGES, behind it nothing is mapped
  * @ro:   a page that may only be read
  * @none: as much as ptr=mid has, which nobody may access
