@@ -39,61 +39,85 @@ uint64_t uhmm_bitmap_layout(struct uhmm_bitmap *b, uint64_t nbits,
 	return (at + nwords[0] * 8 + 63) & ~UINT64_C(63);
 }
 
+/* One store, in the order written here: see the head of bitmap.h. */
+static void store(uint64_t *word, uint64_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static uint64_t mask_of(uint64_t bit)
+{
+	return UINT64_C(1) << (bit % 64);
+}
+
 /*
- * Word @bit of level 0 began to be (raise) or is no longer (lower) what the
- * pyramid tells of it. Stop at the first level where that is no news.
+ * How many levels of the pyramid @level change with the word of @bit: up to
+ * the first word that is not @plain yet, that one included. A word that is
+ * not, has told those above already.
  */
+static size_t levels_up(const unsigned char *base,
+			const struct uhmm_bitmap *b, const uint64_t *level,
+			uint64_t bit, uint64_t plain)
+{
+	size_t k = 0;
+
+	while (k + 1 < b->nlevels &&
+	       *word_at(base, level[k], bit / 64) == plain) {
+		bit /= 64;
+		k++;
+	}
+	return k;
+}
+
+/* The word of @bit, all zero so far, is about to be something: top down. */
 static void raise_any(unsigned char *base, const struct uhmm_bitmap *b,
 		      uint64_t bit)
 {
-	for (size_t k = 1; k < b->nlevels; k++) {
-		uint64_t *word = word_at(base, b->any[k], bit / 64);
-		uint64_t old = *word;
+	for (size_t k = levels_up(base, b, b->any, bit, 0); k > 0; k--) {
+		uint64_t at = bit >> (6 * k);
+		uint64_t *word = word_at(base, b->any[k], at / 64);
 
-		*word = old | UINT64_C(1) << (bit % 64);
-		if (old)
-			return;
-		bit /= 64;
+		store(word, *word | mask_of(at));
 	}
 }
 
+/* The word of @bit, all ones so far, is about to be less: top down. */
+static void lower_full(unsigned char *base, const struct uhmm_bitmap *b,
+		       uint64_t bit)
+{
+	for (size_t k = levels_up(base, b, b->full, bit, ALL_ONES); k > 0;
+	     k--) {
+		uint64_t at = bit >> (6 * k);
+		uint64_t *word = word_at(base, b->full[k], at / 64);
+
+		store(word, *word & ~mask_of(at));
+	}
+}
+
+/* The word of @bit is all ones now: bottom up, while that fills words. */
 static void raise_full(unsigned char *base, const struct uhmm_bitmap *b,
 		       uint64_t bit)
 {
 	for (size_t k = 1; k < b->nlevels; k++) {
-		uint64_t *word = word_at(base, b->full[k], bit / 64);
+		uint64_t *word = word_at(base, b->full[k], (bit /= 64) / 64);
 
-		*word |= UINT64_C(1) << (bit % 64);
+		store(word, *word | mask_of(bit));
 		if (*word != ALL_ONES)
 			return;
-		bit /= 64;
 	}
 }
 
+/* The word of @bit is all zero now: bottom up, while that empties words. */
 static void lower_any(unsigned char *base, const struct uhmm_bitmap *b,
 		      uint64_t bit)
 {
 	for (size_t k = 1; k < b->nlevels; k++) {
-		uint64_t *word = word_at(base, b->any[k], bit / 64);
+		uint64_t *word = word_at(base, b->any[k], (bit /= 64) / 64);
 
-		*word &= ~(UINT64_C(1) << (bit % 64));
+		store(word, *word & ~mask_of(bit));
 		if (*word)
 			return;
-		bit /= 64;
-	}
-}
-
-static void lower_full(unsigned char *base, const struct uhmm_bitmap *b,
-		       uint64_t bit)
-{
-	for (size_t k = 1; k < b->nlevels; k++) {
-		uint64_t *word = word_at(base, b->full[k], bit / 64);
-		uint64_t old = *word;
-
-		*word = old & ~(UINT64_C(1) << (bit % 64));
-		if (old != ALL_ONES)
-			return;
-		bit /= 64;
 	}
 }
 
@@ -101,28 +125,28 @@ void uhmm_bitmap_set(unsigned char *base, const struct uhmm_bitmap *b,
 		     uint64_t bit)
 {
 	uint64_t *word = word_at(base, b->any[0], bit / 64);
-	uint64_t old = *word;
 
 	assert(bit < b->nbits);
-	*word = old | UINT64_C(1) << (bit % 64);
-	if (!old)
-		raise_any(base, b, bit / 64);
+	if (!*word)
+		raise_any(base, b, bit);
+	store(word, *word | mask_of(bit));
 	if (*word == ALL_ONES)
-		raise_full(base, b, bit / 64);
+		raise_full(base, b, bit);
 }
 
 void uhmm_bitmap_clear(unsigned char *base, const struct uhmm_bitmap *b,
 		       uint64_t bit)
 {
 	uint64_t *word = word_at(base, b->any[0], bit / 64);
-	uint64_t old = *word;
 
 	assert(bit < b->nbits);
-	*word = old & ~(UINT64_C(1) << (bit % 64));
-	if (old == ALL_ONES)
-		lower_full(base, b, bit / 64);
-	if (old && !*word)
-		lower_any(base, b, bit / 64);
+	if (!(*word & mask_of(bit)))
+		return;
+	if (*word == ALL_ONES)
+		lower_full(base, b, bit);
+	store(word, *word & ~mask_of(bit));
+	if (!*word)
+		lower_any(base, b, bit);
 }
 
 /*
@@ -173,6 +197,25 @@ bool uhmm_bitmap_next_clear(const unsigned char *base,
 			    uint64_t end)
 {
 	return search(base, b, b->full, ALL_ONES, bit, end);
+}
+
+void uhmm_bitmap_mend(unsigned char *base, const struct uhmm_bitmap *b,
+		      uint64_t bit)
+{
+	for (size_t k = 1; k < b->nlevels; k++) {
+		uint64_t *any, *full, mask;
+
+		bit /= 64;
+		mask = mask_of(bit);
+		any = word_at(base, b->any[k], bit / 64);
+		full = word_at(base, b->full[k], bit / 64);
+		*any &= ~mask;
+		*full &= ~mask;
+		if (*word_at(base, b->any[k - 1], bit))
+			*any |= mask;
+		if (*word_at(base, b->full[k - 1], bit) == ALL_ONES)
+			*full |= mask;
+	}
 }
 
 bool uhmm_bitmap_is_sound(const unsigned char *base,

@@ -7,8 +7,11 @@
  *   full[k]  bit i: word i of full[k - 1] is all ones    (finds clear bits)
  *
  * any[0] and full[0] are both the bits. A summary follows from the level
- * below: the bits alone are the truth. Upper levels lie first in memory, so
- * that the few words every search reads are on few pages.
+ * below: the bits alone are the truth. Should the process die between two
+ * stores, any[] says too much rather than too little, and full[] too little:
+ * searches find every set bit, and never a clear one that is set. Upper levels
+ * lie first in memory, so that the few words every search reads are on few
+ * pages.
  *
  * Pure offsets from a base, for use in the store. Zeroed memory is an empty
  * bitmap, and words that stand for bits never set are never touched, except
@@ -70,6 +73,13 @@ bool uhmm_bitmap_next_set(const unsigned char *base,
 bool uhmm_bitmap_next_clear(const unsigned char *base,
 			    const struct uhmm_bitmap *b, uint64_t *bit,
 			    uint64_t end);
+
+/**
+ * uhmm_bitmap_mend() - make the summaries above @bit say what is below
+ * Done for each bit that was ever touched, all summaries are right.
+ */
+void uhmm_bitmap_mend(unsigned char *base, const struct uhmm_bitmap *b,
+		      uint64_t bit);
 
 /**
  * uhmm_bitmap_is_sound() - do the summaries above @bit say what is below?

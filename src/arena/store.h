@@ -105,6 +105,18 @@ struct uhmm_store {
 };
 
 /**
+ * uhmm_store_put() - store one word at an instant of its own
+ * What the program stores before it is in memory before it, what it stores
+ * after is after it. The processor keeps that order for whoever maps the store
+ * when this process is dead; here the compiler is told to.
+ */
+static inline void uhmm_store_put(uint64_t *at, uint64_t word)
+{
+	__atomic_store_n(at, word, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/**
  * uhmm_store_bytes() - memory needed for @limits, a multiple of the page
  * @limits: NULL for the defaults
  * Return: 0 when nobody can have that much

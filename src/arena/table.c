@@ -30,11 +30,6 @@ static uint64_t *node_of(const struct uhmm_store *store, uint64_t link)
 	return uhmm_slab_at(store, UHMM_SLAB_NODE, uhmm_table_link_node(link));
 }
 
-static void put(uint64_t *at, uint64_t word)
-{
-	__atomic_store_n(at, word, __ATOMIC_RELEASE);
-}
-
 /*
  * Go down to the word of @index as far as there are nodes. path[level] is the
  * word of that level, path[UHMM_TABLE_LEVELS] the root link.
@@ -83,7 +78,7 @@ bool uhmm_table_has_room(const struct uhmm_store *store,
 /* The word of @path[@level] is about to be something: count it. */
 static void count_up(uint64_t *path[], unsigned int level)
 {
-	put(path[level + 1], *path[level + 1] + COUNT_ONE);
+	uhmm_store_put(path[level + 1], *path[level + 1] + COUNT_ONE);
 }
 
 /* Make the nodes below @level, for which there is room. */
@@ -96,7 +91,7 @@ static void grow(struct uhmm_store *store, uint64_t index, uint64_t *path[],
 		assert(node);
 		if (level <= TOP)
 			count_up(path, level);
-		put(path[level], node);
+		uhmm_store_put(path[level], node);
 		path[level - 1] =
 			&node_of(store, node)[slot_of(index, level - 1)];
 	}
@@ -122,7 +117,7 @@ int uhmm_table_set(struct uhmm_store *store, struct uhmm_table *t,
 		t->count++;
 		count_up(path, 0);
 	}
-	put(path[0], word);
+	uhmm_store_put(path[0], word);
 	return 0;
 }
 
@@ -133,16 +128,16 @@ void uhmm_table_clear(struct uhmm_store *store, struct uhmm_table *t,
 
 	if (!in_range(index) || walk(store, t, index, path) > 0 || !*path[0])
 		return;
-	put(path[0], 0);
+	uhmm_store_put(path[0], 0);
 	t->count--;
 	for (unsigned int level = 1; level <= UHMM_TABLE_LEVELS; level++) {
 		uint64_t link = *path[level] - COUNT_ONE;
 
 		if (uhmm_table_link_count(link)) {
-			put(path[level], link);
+			uhmm_store_put(path[level], link);
 			return;
 		}
-		put(path[level], 0);
+		uhmm_store_put(path[level], 0);
 		uhmm_slab_free_clean(store, UHMM_SLAB_NODE,
 				     uhmm_table_link_node(link));
 	}
@@ -204,7 +199,7 @@ void uhmm_table_fini(struct uhmm_store *store, struct uhmm_table *t)
 {
 	uint64_t root = t->root;
 
-	put(&t->root, 0);
+	uhmm_store_put(&t->root, 0);
 	t->count = 0;
 	if (root)
 		free_node(store, root, TOP);

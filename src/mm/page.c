@@ -21,8 +21,7 @@ static uint64_t load(const struct uhmm_store *store, uhmm_dpfn_t dpfn)
 
 static void put(struct uhmm_store *store, uhmm_dpfn_t dpfn, uint64_t word)
 {
-	__atomic_store_n(uhmm_page_word_at(store, dpfn), word,
-			 __ATOMIC_RELEASE);
+	uhmm_store_put(uhmm_page_word_at(store, dpfn), word);
 }
 
 /* Units. */
@@ -292,25 +291,43 @@ static uint32_t find_rmap(const struct uhmm_store *store, uint32_t first,
 	return index;
 }
 
+/* The chain from @first is @count long; said before it becomes shorter. */
+static void set_count(struct uhmm_store *store, uint32_t first, uint32_t count)
+{
+	__atomic_store_n(&rmap_at(store, first)->count, count,
+			 __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* Take the object behind @before, or the first, out of a chain of three or
+ * more. */
+static void unlink_rmap(struct uhmm_store *store, uhmm_dpfn_t dpfn,
+			uint32_t first, uint32_t before, uint32_t after)
+{
+	uint32_t count = rmap_at(store, first)->count - 1;
+
+	if (before) {
+		set_count(store, first, count);
+		rmap_at(store, before)->next = after;
+		return;
+	}
+	set_count(store, after, count);
+	put(store, dpfn, uhmm_page_word_mk(UHMM_PAGE_TAG_SHARED, after));
+}
+
 /* One mapping less of a page whose chain begins with @first. */
 static void unshare(struct uhmm_store *store, uhmm_dpfn_t dpfn, uint32_t first,
 		    uint64_t mapping)
 {
-	uint32_t before, count = rmap_at(store, first)->count - 1;
-	uint32_t index = find_rmap(store, first, mapping, &before);
-	uint32_t after = rmap_at(store, index)->next;
+	uint32_t before, index = find_rmap(store, first, mapping, &before);
+	uint32_t after = rmap_at(store, index)->next, other;
 
-	if (before)
-		rmap_at(store, before)->next = after;
-	else
-		first = after;
-	if (count > 1) {
-		rmap_at(store, first)->count = count;
-		put(store, dpfn,
-		    uhmm_page_word_mk(UHMM_PAGE_TAG_SHARED, first));
+	if (rmap_at(store, first)->count > 2) {
+		unlink_rmap(store, dpfn, first, before, after);
 	} else {
-		put(store, dpfn, once_word(rmap_at(store, first)->mapping));
-		uhmm_slab_free(store, UHMM_SLAB_RMAP, first);
+		other = before ? before : after;
+		put(store, dpfn, once_word(rmap_at(store, other)->mapping));
+		uhmm_slab_free(store, UHMM_SLAB_RMAP, other);
 	}
 	uhmm_slab_free(store, UHMM_SLAB_RMAP, index);
 }
@@ -339,8 +356,7 @@ void uhmm_page_remap(struct uhmm_store *store, uhmm_dpfn_t dpfn,
 	if (uhmm_page_word_tag(word) == UHMM_PAGE_TAG_SHARED) {
 		index = find_rmap(store, uhmm_page_word_chain(word), old,
 				  &before);
-		__atomic_store_n(&rmap_at(store, index)->mapping, mapping,
-				 __ATOMIC_RELEASE);
+		uhmm_store_put(&rmap_at(store, index)->mapping, mapping);
 		return;
 	}
 	assert(word == once_word(old));

@@ -162,6 +162,8 @@ START_TEST(test_bitmap_is_sound_sees_a_wrong_summary)
 	ck_assert(uhmm_bitmap_is_sound(p.base, &p.b, 70));
 	*(uint64_t *)(void *)(p.base + p.b.full[1]) = 2;
 	ck_assert(!uhmm_bitmap_is_sound(p.base, &p.b, 70));
+	uhmm_bitmap_mend(p.base, &p.b, 70);
+	ck_assert(uhmm_bitmap_is_sound(p.base, &p.b, 70));
 	pair_fini(&p);
 }
 END_TEST
