@@ -9,6 +9,10 @@
 
 #include "pattern.h"
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* not in every libc yet */
+#endif
+
 struct name {
 	const char *word;
 	int value;
