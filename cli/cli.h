@@ -13,6 +13,7 @@
  *   report.c     statistics as a table; json.c finds numbers in them
  *   status.c     uhmm status
  *   doctor.c     uhmm doctor; facts.c what this machine allows
+ *   replay/      uhmm replay; replay/replay.c has its map
  *
  * Only this folder talks to people: what goes wrong is said where it is
  * decided, in one line on stderr, and travels on as an exit status.
@@ -43,10 +44,12 @@ void cli_name(const char *sub);
 int cli_run(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
+int cli_replay(int argc, char **argv);
 
 /* The texts of --help. */
 extern const char cli_run_help[];
 extern const char cli_status_help[];
 extern const char cli_doctor_help[];
+extern const char cli_replay_help[];
 
 #endif

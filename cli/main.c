@@ -17,6 +17,7 @@ static const struct command {
 	{ "run", cli_run, "run a program with a private daemon" },
 	{ "status", cli_status, "what a running daemon has done so far" },
 	{ "doctor", cli_doctor, "what this machine allows" },
+	{ "replay", cli_replay, "play operation traces, compare the answers" },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
