@@ -31,8 +31,17 @@ enum uhmm_agent_state uhmm_agent_state(void)
 	return (enum uhmm_agent_state)atomic_load(&agent.state);
 }
 
-void uhmm_agent_wait(void)
+void uhmm_agent_wait_orphaned(void)
 {
+	const struct timespec ms = { 0, 1000000 };
+
+	for (int i = 0; i < 1000; i++) {
+		if (atomic_load(&agent.state) != UHMM_AGENT_RUNNING)
+			break;
+		(void)uhmm_sys4(SYS_futex, uhmm_ptr(&agent.state),
+				FUTEX_WAIT_PRIVATE, UHMM_AGENT_RUNNING,
+				uhmm_ptr(&ms));
+	}
 	while (atomic_load(&agent.state) == UHMM_AGENT_ORPHANED)
 		uhmm_futex_wait(&agent.state, UHMM_AGENT_ORPHANED);
 }

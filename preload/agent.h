@@ -33,8 +33,12 @@ UHMM_CHECKED int uhmm_agent_start(struct uhmm_wire_token token, int uffd);
 
 enum uhmm_agent_state uhmm_agent_state(void);
 
-/** uhmm_agent_wait() - sleep while it is ORPHANED, so that fork copies peace */
-void uhmm_agent_wait(void);
+/**
+ * uhmm_agent_wait_orphaned() - the daemon is gone: wait until memory is safe
+ * The agent will notice in a moment; when it does not within a second (the
+ * daemon is there, it dropped one channel only), so be it.
+ */
+void uhmm_agent_wait_orphaned(void);
 
 /** uhmm_agent_forget() - in a new process, which has no agent */
 void uhmm_agent_forget(void);

@@ -17,30 +17,35 @@ static _Atomic uint64_t last_fork_id;
 /* Of the fork this thread is in; the child, a copy of it, finds it too. */
 static __thread uint64_t fork_id;
 
-static void announce(enum uhmm_fork_phase phase)
+static int announce(enum uhmm_fork_phase phase)
 {
 	struct uhmm_wire_msg msg;
 
 	uhmm_wire_init(&msg, UHMM_WIRE_fork, 0, false);
 	msg.body.fork.phase = phase;
 	msg.body.fork.fork_id = fork_id;
-	(void)!uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+	return uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
 }
 
+/* Without a daemon the copy is made when what was lost has been marked: the
+ * child would read zeros in its place. */
 static void before_fork(void)
 {
+	int err;
+
 	fork_id = 0;
 	if (!uhmm_session_exists())
 		return;
-	uhmm_agent_wait();
 	fork_id = atomic_fetch_add(&last_fork_id, 1) + 1;
-	announce(UHMM_FORK_PREPARE);
+	err = announce(UHMM_FORK_PREPARE);
+	if (err == -EIO || err == -ENODEV)
+		uhmm_agent_wait_orphaned();
 }
 
 static void after_fork_in_parent(void)
 {
 	if (fork_id)
-		announce(UHMM_FORK_PARENT);
+		(void)!announce(UHMM_FORK_PARENT);
 }
 
 /* Before any code of the child runs its memory must be looked after again. If

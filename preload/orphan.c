@@ -221,7 +221,8 @@ static int pass(struct orphan *o)
 		return err;
 	while (uhmm_smaps_next(&o->smaps, &start, &end)) {
 		found++;
-		for (unsigned int i = o->n; i-- > 0;)
+		/* ours first: a child may turn up while it is done */
+		for (unsigned int i = 0; i < o->n; i++)
 			bury(o, i, start, end);
 	}
 	uhmm_smaps_fini(&o->smaps);
