@@ -116,4 +116,25 @@ void uhmm_engine_note_unmap(struct uhmm_engine *engine, struct uhmm_range r);
 void uhmm_engine_note_remap(struct uhmm_engine *engine, uhmm_vpn_t from,
 			    uhmm_vpn_t to, uint64_t npages);
 
+/**
+ * uhmm_engine_note_fork() - FORK event: @child, just made, has trapped what
+ * @parent has
+ * Return: 0; -ENOMEM, then it knows of a part
+ */
+UHMM_CHECKED int uhmm_engine_note_fork(struct uhmm_engine *child,
+				       const struct uhmm_engine *parent);
+
+/**
+ * uhmm_engine_adopt() - the descriptors that were missing (-1) are known now
+ * An engine made with a userfaultfd alone can give and wake, no more.
+ */
+void uhmm_engine_adopt(struct uhmm_engine *engine,
+		       const struct uhmm_engine_fds *fds);
+
+/** uhmm_engine_next_trapped() - the first piece of @within that is trapped;
+ *  false: there is none */
+bool uhmm_engine_next_trapped(const struct uhmm_engine *engine,
+			      struct uhmm_range within,
+			      struct uhmm_range *piece);
+
 #endif

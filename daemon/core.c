@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* core.c - store, device memory, devices, lock (core.h) */
+#include "core.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+#include "base/log.h"
+#include "co.h"
+#include "sys/pagesize.h"
+
+/* When the kernel does not say: no transparent huge pages. */
+#define PMD_BYTES_DEFAULT (UINT64_C(2) << 20)
+
+/* ---- what src/mm asks of the daemon ---- */
+
+/** A job that waits for a change in one mm. */
+struct mm_waiter {
+	struct uhmm_list link;
+	struct uhmm_mm *mm;
+	struct co *co;
+};
+
+static struct core *core_of(struct uhmm_core *hmm)
+{
+	return UHMM_CONTAINER_OF(hmm, struct core, hmm);
+}
+
+static void wait_mm(struct uhmm_core *hmm, struct uhmm_mm *mm)
+{
+	struct mm_waiter w = { .mm = mm, .co = co_self() };
+
+	uhmm_list_add_tail(&core_of(hmm)->waiters, &w.link);
+	co_yield();
+	uhmm_list_del(&w.link);
+}
+
+static void wake_mm(struct uhmm_core *hmm, struct uhmm_mm *mm)
+{
+	struct uhmm_list *node, *after;
+
+	UHMM_LIST_EACH_SAFE(node, after, &core_of(hmm)->waiters) {
+		struct mm_waiter *w =
+			UHMM_CONTAINER_OF(node, struct mm_waiter, link);
+
+		if (w->mm != mm)
+			continue;
+		uhmm_list_del(node);
+		co_wake(w->co);
+	}
+}
+
+static void *page_ptr(struct uhmm_core *hmm, uhmm_dpfn_t dpfn)
+{
+	return uhmm_devmem_ptr(&core_of(hmm)->devmem, dpfn);
+}
+
+static uint64_t now_ns(struct uhmm_core *hmm)
+{
+	(void)hmm;
+	return co_now_ns();
+}
+
+static const struct uhmm_core_ops ops = {
+	.wait = wait_mm,
+	.wake = wake_mm,
+	.page_ptr = page_ptr,
+	.now_ns = now_ns,
+};
+
+/* ---- life ---- */
+
+static uint64_t pmd_bytes(void)
+{
+	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
+			"re");
+	unsigned long long n = 0;
+
+	if (!f)
+		return PMD_BYTES_DEFAULT;
+	if (fscanf(f, "%llu", &n) != 1)
+		n = 0;
+	fclose(f);
+	return n ? n : PMD_BYTES_DEFAULT;
+}
+
+static int init_store(struct core *c, struct uhmm_store *store)
+{
+	static const struct uhmm_store_limits limits;	/* the defaults */
+	size_t bytes = uhmm_store_bytes(&limits);
+	int err = uhmm_memfd_init(&c->store_mem, "uhmm-store", bytes);
+
+	if (err) {
+		uhmm_err_errno(err, "cannot reserve %zu GiB of address space "
+			       "for the page tables; is RLIMIT_AS set?",
+			       bytes >> 30);
+		return err;
+	}
+	err = uhmm_store_format(store, c->store_mem.base, bytes, &limits);
+	if (err)
+		uhmm_memfd_fini(&c->store_mem);
+	return err;
+}
+
+int core_init(struct core *c)
+{
+	struct uhmm_store store;
+	int err;
+
+	memset(c, 0, sizeof(*c));
+	uhmm_list_init(&c->waiters);
+	uhmm_devmem_init(&c->devmem);
+	err = init_store(c, &store);
+	if (err)
+		return err;
+	err = uhmm_core_init(&c->hmm, store, &ops, c, uhmm_page_bytes(),
+			     pmd_bytes());
+	if (err) {
+		uhmm_memfd_fini(&c->store_mem);
+		return err;
+	}
+	sem_init(&c->lock, 0, 1);
+	return 0;
+}
+
+void core_fini(struct core *c)
+{
+	if (!c->store_mem.base)
+		return;
+	sem_destroy(&c->lock);
+	uhmm_core_fini(&c->hmm);
+	uhmm_devmem_fini(&c->devmem);
+	uhmm_memfd_fini(&c->store_mem);
+}
+
+void core_lock(struct core *c)
+{
+	while (sem_wait(&c->lock))
+		;	/* EINTR */
+}
+
+void core_unlock(struct core *c)
+{
+	sem_post(&c->lock);
+}
+
+/* ---- devices ---- */
+
+static int start_device(struct core *c, const struct conf_device *conf,
+			const struct uhmm_device_ops *driver)
+{
+	struct uhmm_device *dev = &c->dev[c->ndevs];
+	int err;
+
+	*dev = (struct uhmm_device){
+		.core = &c->hmm,
+		.ops = driver,
+		.minor = conf->minor,
+		.type = conf->type,
+		.npages = conf->bytes / c->hmm.page_bytes,
+	};
+	uuid_generate(dev->uuid);
+	err = driver->start(dev);
+	if (err)
+		return err;
+	err = uhmm_devmem_add(&c->devmem, uhmm_pagemap_first(&dev->pgmap),
+			      dev->npages);
+	if (err) {
+		driver->stop(dev);	/* no page yet: does not yield */
+		return err;
+	}
+	c->ndevs++;
+	return 0;
+}
+
+int core_start_devices(struct core *c, const struct conf_device *conf,
+		       unsigned int n, const struct uhmm_device_ops *driver)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		int err = start_device(c, &conf[i], driver);
+
+		if (!err)
+			continue;
+		uhmm_err_errno(err, "hmm_dmirror%u with %llu MiB of memory "
+			       "cannot be had; give it less by --device",
+			       conf[i].minor,
+			       (unsigned long long)(conf[i].bytes >> 20));
+		return err;
+	}
+	return 0;
+}
+
+void core_stop_devices(struct core *c)
+{
+	while (c->ndevs) {
+		struct uhmm_device *dev = &c->dev[c->ndevs - 1];
+		uhmm_dpfn_t first = uhmm_pagemap_first(&dev->pgmap);
+
+		dev->ops->stop(dev);
+		if (uhmm_devmem_remove(&c->devmem, first))
+			uhmm_warn("memory of hmm_dmirror%u was not there",
+				  dev->minor);
+		c->ndevs--;
+	}
+}
+
+struct uhmm_device *core_device(struct core *c, uint32_t minor)
+{
+	for (unsigned int i = 0; i < c->ndevs; i++)
+		if (c->dev[i].minor == minor)
+			return &c->dev[i];
+	return NULL;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* fault.c - what a userfaultfd says (fault.h) */
+#include "fault.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "fork.h"
+#include "mm/cpu_fault.h"
+#include "mm/event.h"
+#include "session.h"
+#include "sys/pagesize.h"
+#include "sys/uffd.h"
+
+/* Messages read in one system call. */
+#define BATCH 32
+/* Looks in vain after which one sleeps in between. */
+#define DRY_MAX 8
+#define DRY_SLEEP_NS 50000
+
+/* ---- page faults ---- */
+
+struct fault_job {
+	struct session *s;
+	uhmm_vpn_t vpn;
+	bool write;
+	uint32_t tid;		/* who touched it, 0: not known */
+	uint64_t since_ns;
+};
+
+static void serve(void *arg)
+{
+	struct fault_job *job = arg;
+	struct session *s = job->s;
+	int err = fork_is_bare(s) ?
+			  fork_bare_fault(s, job->vpn, job->write, job->tid) :
+			  uhmm_cpu_fault(s->mm, job->vpn, job->write);
+
+	if (err && err != -ESRCH)
+		uhmm_err_errno(err, "fault of pid %u at %#llx", s->pid,
+			       (unsigned long long)uhmm_addr_of(job->vpn));
+	if (err == -ESRCH && !session_is_alive(s))
+		session_gone(s);
+	stats_latency(&s->d->stats.fault_latency,
+		      co_now_ns() - job->since_ns);
+	session_put(s);
+	free(job);
+}
+
+static void on_fault(struct session *s, const struct uffd_msg *msg)
+{
+	uint64_t flags = msg->arg.pagefault.flags;
+	struct fault_job *job = malloc(sizeof(*job));
+	uhmm_vpn_t vpn = uhmm_vpn_of(msg->arg.pagefault.address);
+
+	uhmm_dbg(UHMM_LOG_FAULT, "fault pid=%u addr=%#llx flags=%#llx", s->pid,
+		 (unsigned long long)msg->arg.pagefault.address,
+		 (unsigned long long)flags);
+	s->d->stats.faults++;
+	if (job) {
+		*job = (struct fault_job){
+			.s = s,
+			.vpn = vpn,
+			.write = flags & (UFFD_PAGEFAULT_FLAG_WRITE |
+					  UFFD_PAGEFAULT_FLAG_WP),
+			.since_ns = co_now_ns(),
+		};
+		if (s->uffd_features & UFFD_FEATURE_THREAD_ID)
+			job->tid = msg->arg.pagefault.feat.ptid;
+		session_get(s);
+		if (!co_spawn(&s->w->sched, serve, job))
+			return;
+		session_put(s);
+		free(job);
+	}
+	/* No memory: the thread looks again, and so do we, later. */
+	s->d->stats.faults_deferred++;
+	if (uhmm_uffd_wake(s->fds.uffd, uhmm_range_of(vpn, 1)))
+		uhmm_err("out of memory: a thread of pid %u is stuck", s->pid);
+}
+
+/* ---- events ---- */
+
+static struct uhmm_range range_of(uint64_t start, uint64_t end)
+{
+	return (struct uhmm_range){ uhmm_vpn_of(start), uhmm_vpn_of(end) };
+}
+
+static void on_remove(struct session *s, const struct uffd_msg *msg)
+{
+	struct uhmm_range r = range_of(msg->arg.remove.start,
+				       msg->arg.remove.end);
+	struct uhmm_range piece;
+	bool ours;
+
+	while (zaps_consume(&s->zaps, &r, &piece, &ours)) {
+		uhmm_dbg(UHMM_LOG_FAULT,
+			 "remove pid=%u addr=%#llx pages=%llu ours=%d", s->pid,
+			 (unsigned long long)uhmm_addr_of(piece.start),
+			 (unsigned long long)uhmm_range_npages(piece), ours);
+		if (ours) {
+			s->d->stats.removes_own++;
+			continue;
+		}
+		s->d->stats.removes++;
+		uhmm_event_unmap(s->mm, piece);
+	}
+}
+
+static void on_unmap(struct session *s, const struct uffd_msg *msg)
+{
+	struct uhmm_range r = range_of(msg->arg.remove.start,
+				       msg->arg.remove.end);
+
+	uhmm_dbg(UHMM_LOG_FAULT, "unmap pid=%u addr=%#llx pages=%llu", s->pid,
+		 (unsigned long long)uhmm_addr_of(r.start),
+		 (unsigned long long)uhmm_range_npages(r));
+	s->d->stats.unmaps++;
+	uhmm_engine_note_unmap(s->engine, r);
+	uhmm_event_unmap(s->mm, r);
+}
+
+static void on_remap(struct session *s, const struct uffd_msg *msg)
+{
+	uhmm_vpn_t from = uhmm_vpn_of(msg->arg.remap.from);
+	uhmm_vpn_t to = uhmm_vpn_of(msg->arg.remap.to);
+	uint64_t npages = msg->arg.remap.len / uhmm_page_bytes();
+
+	uhmm_dbg(UHMM_LOG_FAULT, "remap pid=%u from=%#llx to=%#llx pages=%llu",
+		 s->pid, (unsigned long long)msg->arg.remap.from,
+		 (unsigned long long)msg->arg.remap.to,
+		 (unsigned long long)npages);
+	s->d->stats.remaps++;
+	uhmm_engine_note_remap(s->engine, from, to, npages);
+	uhmm_event_remap(s->mm, from, to, npages);
+}
+
+static void on_fork(struct session *s, const struct uffd_msg *msg)
+{
+	s->d->stats.forks++;
+	fork_seen(s, (int)msg->arg.fork.ufd);
+}
+
+static void dispatch(struct session *s, const struct uffd_msg *msg)
+{
+	switch (msg->event) {
+	case UFFD_EVENT_PAGEFAULT:
+		on_fault(s, msg);
+		break;
+	case UFFD_EVENT_REMOVE:
+		on_remove(s, msg);
+		break;
+	case UFFD_EVENT_UNMAP:
+		on_unmap(s, msg);
+		break;
+	case UFFD_EVENT_REMAP:
+		on_remap(s, msg);
+		break;
+	case UFFD_EVENT_FORK:
+		on_fork(s, msg);
+		break;
+	default:
+		uhmm_warn("unknown userfaultfd event %#x of pid %u",
+			  msg->event, s->pid);
+	}
+}
+
+/* Everything that is there now. Return: messages handled; -errno */
+static int drain(struct session *s)
+{
+	struct uffd_msg msg[BATCH];
+	int n, all = 0;
+
+	do {
+		n = uhmm_uffd_read(s->fds.uffd, msg, BATCH);
+		for (int i = 0; i < n && s->state != SESSION_DEAD; i++)
+			dispatch(s, &msg[i]);
+		all += n > 0 ? n : 0;
+	} while (n > 0 && s->state != SESSION_DEAD);
+	if (s->mm->gone)
+		session_gone(s);
+	return n < 0 ? n : all;
+}
+
+void fault_ready(struct session *s, uint32_t events)
+{
+	int n;
+
+	if (s->state == SESSION_DEAD)
+		return;
+	n = drain(s);
+	if (n >= 0 && !(events & POLLERR))
+		return;
+	uhmm_err_errno(n < 0 ? n : EIO, "userfaultfd of pid %u", s->pid);
+	session_fail(s);
+}
+
+/* Let the thread that raised the event run on: it stands in the kernel, awake,
+ * and only needs a CPU. */
+static void stand_aside(struct session *s)
+{
+	if (++s->dry > DRY_MAX) {
+		co_yield_until(co_now_ns() + DRY_SLEEP_NS);
+		return;
+	}
+	session_unlock(s);
+	sched_yield();
+	session_lock(s);
+	co_pause();
+}
+
+int fault_drain(void *ctx)
+{
+	struct session *s = ctx;
+	int n;
+
+	if (s->state == SESSION_DEAD || s->mm->gone)
+		return -ESRCH;
+	n = drain(s);
+	if (n > 0)
+		s->dry = 0;
+	stand_aside(s);
+	return s->mm->gone ? -ESRCH : 0;
+}

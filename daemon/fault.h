@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* fault.h - what a userfaultfd says: page faults and events
+ *
+ * Events (removal, unmap, remap, fork) have happened and are told to src/mm at
+ * once, in the order the kernel gave them; the thread that raised one stands
+ * still until we have read it, so nothing here waits. Each page fault becomes
+ * a job: it may have to wait for a page that is on its way.
+ * The kernel hands out faults before events that are older. That is no harm:
+ * a fault's job runs after everything that could be read was read, and looks
+ * at what stands at the page then.
+ */
+#ifndef UHMMD_FAULT_H
+#define UHMMD_FAULT_H
+
+#include <stdint.h>
+
+#include <uhmm/types.h>
+
+struct session;
+
+/** fault_ready() - (EV_UFFD) read and handle everything that is there */
+void fault_ready(struct session *s, uint32_t events);
+
+/** fault_drain() - (yields) struct uhmm_engine_env.drain; @ctx is a session:
+ *  the same, and let whoever raised an event run on. 0 or -ESRCH */
+UHMM_CHECKED int fault_drain(void *ctx);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/* fork.c - a program forked (fork.h) */
+#include "fork.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "daemon.h"
+#include "fault.h"
+#include "mm/cpu_fault.h"
+#include "mm/event.h"
+#include "session.h"
+#include "sys/pagesize.h"
+#include "sys/ptes.h"
+#include "sys/uffd.h"
+
+/* Pages tried of each candidate before it is held for another's. */
+#define PROBE_PAGES 64
+
+static struct uhmm_range whole_mm(void)
+{
+	return uhmm_range_of(UHMM_VPN(0),
+			     UINT64_C(1) << UHMM_TABLE_INDEX_BITS);
+}
+
+/* ---- the event ---- */
+
+void fork_seen(struct session *parent, int uffd)
+{
+	struct session_parts parts = {
+		.fds = { uffd, -1, -1, -1, -1 },
+		.uffd_features = parent->uffd_features,
+		.hello_flags = parent->hello_flags,
+	};
+	struct session *s;
+	int err = session_create(worker_current(), &parts, &s);
+
+	if (err) {
+		uhmm_err_errno(err, "cannot follow a fork of pid %u: its child "
+			       "reads zeros where device pages were",
+			       parent->pid);
+		close(uffd);
+		return;
+	}
+	s->forks.parent = parent->ref;
+	s->forks.unclaimed = true;
+	session_set_state(s, SESSION_FORKED);
+	session_dbg(parent, "forked session=%u", s->ref.slot);
+	err = uhmm_event_fork(parent->mm, s->mm);
+	if (!err)
+		err = uhmm_engine_note_fork(s->engine, parent->engine);
+	if (err) {
+		s->forks.broken = true;
+		uhmm_err_errno(err, "the child of pid %u must not run on",
+			       parent->pid);
+	}
+	session_watch(s);
+}
+
+/* ---- from the userfaultfd alone to a whole session ---- */
+
+/* On the session's own worker: its loop is nobody else's. */
+static void watch_exit(void *arg)
+{
+	struct session *s = arg;
+
+	if (s->state != SESSION_DEAD && !s->pidfd_ev.u64 &&
+	    loop_add(&s->w->loop, s->fds.pidfd, EV_PIDFD, s, &s->pidfd_ev))
+		session_watch(s);
+	else
+		s->watched = false;
+	session_put(s);
+}
+
+/* @fds but for the userfaultfd are the session's from now on. */
+static void adopt(struct session *s, const struct uhmm_engine_fds *fds,
+		  uint32_t pid)
+{
+	int uffd = s->fds.uffd;
+
+	s->fds = *fds;
+	s->fds.uffd = uffd;
+	s->pid = pid;
+	uhmm_engine_adopt(s->engine, &s->fds);
+	session_set_state(s, SESSION_LIVE);
+	session_get(s);
+	if (co_spawn(&s->w->sched, watch_exit, s))
+		session_put(s);
+	/* Who was served in vain looks again. */
+	if (uhmm_uffd_wake(uffd, uhmm_range_of(UHMM_VPN(16),
+					       UINT64_C(1) << 34)))
+		session_dbg(s, "cannot wake all");
+}
+
+static int open_proc(uint32_t tid, const char *file, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/%s", tid, file);
+	return open(path, flags | O_CLOEXEC);
+}
+
+/* The process that thread @tid is of. Return: 0 not known */
+static uint32_t process_of(uint32_t tid)
+{
+	char line[128];
+	unsigned int pid = 0;
+	int fd = open_proc(tid, "status", O_RDONLY);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "re");
+
+	if (!f)
+		return 0;
+	while (!pid && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Tgid: %u", &pid) != 1)
+			pid = 0;
+	fclose(f);
+	return pid;
+}
+
+/* Open what the child did not hand over; the thread stands in its fault, so
+ * the number is still its own. */
+static bool adopt_by_thread(struct session *s, uint32_t tid)
+{
+	uint32_t pid = process_of(tid);
+	struct uhmm_engine_fds fds = { .uffd = -1 };
+
+	if (!pid)
+		return false;
+	fds.mem = open_proc(pid, "mem", O_RDWR);
+	fds.pagemap = open_proc(pid, "pagemap", O_RDONLY);
+	fds.maps = open_proc(pid, "maps", O_RDONLY);
+	fds.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fds.mem >= 0 && fds.pagemap >= 0 && fds.maps >= 0 &&
+	    fds.pidfd >= 0) {
+		adopt(s, &fds, pid);
+		return true;
+	}
+	if (fds.mem >= 0)
+		close(fds.mem);
+	if (fds.pagemap >= 0)
+		close(fds.pagemap);
+	if (fds.maps >= 0)
+		close(fds.maps);
+	if (fds.pidfd >= 0)
+		close(fds.pidfd);
+	return false;
+}
+
+/* ---- faults meanwhile ---- */
+
+bool fork_is_bare(const struct session *s)
+{
+	return s->state == SESSION_FORKED;
+}
+
+/* A hole, or a page that is protected for nothing. */
+static int give_nothing(struct session *s, uhmm_vpn_t vpn)
+{
+	struct uhmm_range r = uhmm_range_of(vpn, 1);
+	uint64_t done;
+	int err;
+
+	for (;;) {
+		err = uhmm_uffd_zeropage(s->fds.uffd, r, 0, &done);
+		if (err == -EEXIST)
+			err = uhmm_uffd_writeprotect(s->fds.uffd, r, 0);
+		if (err != -EAGAIN)
+			return err == -ENOENT ?
+				       uhmm_uffd_wake(s->fds.uffd, r) :
+				       err;
+		err = fault_drain(s);
+		if (err)
+			return err;
+	}
+}
+
+int fork_bare_fault(struct session *s, uhmm_vpn_t vpn, bool write, uint32_t tid)
+{
+	uhmm_softleaf_t leaf;
+
+	if (s->forks.broken) {
+		if (tid)
+			kill((pid_t)tid, SIGKILL);
+		return 0;
+	}
+	if (tid && adopt_by_thread(s, tid))
+		return uhmm_cpu_fault(s->mm, vpn, write);
+	leaf = uhmm_mm_wait_leaf(s->mm, vpn);
+	if (s->mm->gone)
+		return -ESRCH;
+	return uhmm_softleaf_is_none(leaf) ? give_nothing(s, vpn) :
+					     uhmm_cpu_fault(s->mm, vpn, write);
+}
+
+/* ---- hello ---- */
+
+static int protect(struct session *s, uhmm_vpn_t vpn, bool on)
+{
+	uint64_t mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0;
+	int err;
+
+	do {
+		err = uhmm_uffd_writeprotect(s->fds.uffd,
+					     uhmm_range_of(vpn, 1), mode);
+		if (err == -EAGAIN && fault_drain(s))
+			return -ESRCH;
+	} while (err == -EAGAIN);
+	return err;
+}
+
+/* Does the page flip in @pagemap when we flip it through @s? */
+static bool flips(struct session *s, int pagemap, uhmm_vpn_t vpn)
+{
+	const uint64_t seen = UHMM_PM_UFFD_WP | UHMM_PM_SWAP;
+	const struct uhmm_ptes ptes = { .fd = pagemap };
+	struct uhmm_range r = uhmm_range_of(vpn, 1);
+	uint64_t before, during;
+	bool was;
+
+	if (uhmm_ptes_raw(&ptes, r, &before))
+		return false;
+	was = before & UHMM_PM_UFFD_WP;
+	if (protect(s, vpn, !was) || uhmm_ptes_raw(&ptes, r, &during))
+		return false;
+	return !protect(s, vpn, was) && ((before ^ during) & seen);
+}
+
+/* Is @pagemap of the mm that @s serves? (yields) */
+static bool is_same_mm(struct session *s, int pagemap)
+{
+	struct uhmm_range rest = whole_mm(), piece;
+	unsigned int tries = 0;
+
+	while (s->state != SESSION_DEAD && tries < PROBE_PAGES &&
+	       uhmm_engine_next_trapped(s->engine, rest, &piece)) {
+		if (flips(s, pagemap, piece.start))
+			return true;
+		tries++;
+		rest.start.val = piece.start.val + 1;
+	}
+	return false;
+}
+
+static void close_own(const struct session_parts *parts, bool uffd_only)
+{
+	close(parts->fds.uffd);
+	if (uffd_only)
+		return;
+	close(parts->fds.mem);
+	close(parts->fds.pagemap);
+	close(parts->fds.maps);
+	close(parts->fds.pidfd);
+}
+
+static void claim(struct session *s, const struct session_parts *parts)
+{
+	bool bare = fork_is_bare(s);
+
+	s->forks.unclaimed = false;
+	s->hello_flags = parts->hello_flags;
+	if (bare)
+		adopt(s, &parts->fds, parts->pid);
+	close_own(parts, bare);
+}
+
+struct session *fork_claim(struct daemon *d, const struct uhmm_msg_hello *m,
+			   const struct session_parts *parts)
+{
+	struct slot_ref parent = { (uint32_t)m->parent.word[1],
+				   (uint32_t)(m->parent.word[1] >> 32) };
+	struct session *s;
+	uint32_t at = 0;
+
+	if (!parent.generation)
+		return NULL;
+	while ((s = slots_next(&d->session_table, &at))) {
+		bool same;
+
+		if (!s->forks.unclaimed || s->forks.parent.slot != parent.slot ||
+		    s->forks.parent.generation != parent.generation)
+			continue;
+		session_get(s);
+		same = is_same_mm(s, parts->fds.pagemap) &&
+		       s->forks.unclaimed && session_is_open(s);
+		session_put(s);
+		if (!same)
+			continue;
+		claim(s, parts);
+		return s;
+	}
+	return NULL;
+}
+
+/* ---- without the event ---- */
+
+static bool is_told(const struct session *s)
+{
+	return s->hello_flags & UHMM_HELLO_EVENT_FORK;
+}
+
+/* From now on nothing of @s may go to a device; what is there comes back. */
+static int prepare(struct channel *ch)
+{
+	struct session *s = ch->session;
+
+	ch->preparing++;
+	s->forks.preparing++;
+	while (s->forks.calls && session_is_open(s))
+		co_queue_wait(&s->forks.idle, 0);
+	return uhmm_cpu_fault_range(s->mm, whole_mm());
+}
+
+static void finish(struct channel *ch)
+{
+	ch->preparing--;
+	ch->session->forks.preparing--;
+	co_queue_wake(&ch->session->forks.over);
+}
+
+int fork_request(struct request *rq)
+{
+	struct channel *ch = rq->ch;
+
+	if (is_told(ch->session))
+		return 0;
+	if (rq->msg.body.fork.phase == UHMM_FORK_PREPARE)
+		return prepare(ch);
+	if (ch->preparing)
+		finish(ch);
+	return 0;
+}
+
+void fork_channel_closed(struct channel *ch)
+{
+	while (ch->preparing)
+		finish(ch);
+}
+
+struct session *fork_begin_call(struct daemon *d, struct slot_ref owner)
+{
+	struct session *s;
+
+	while ((s = slots_get(&d->session_table, owner)) && s->forks.preparing)
+		co_queue_wait(&s->forks.over, 0);
+	if (!s)
+		return NULL;
+	session_get(s);
+	s->forks.calls++;
+	return s;
+}
+
+void fork_end_call(struct session *s)
+{
+	if (!s)
+		return;
+	if (--s->forks.calls == 0)
+		co_queue_wake(&s->forks.idle);
+	session_put(s);
+}

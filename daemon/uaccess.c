@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* uaccess.c - buffers of the process that made a call (uaccess.h) */
+#include "uaccess.h"
+
+#include <errno.h>
+
+#include "mm/cpu_fault.h"
+#include "session.h"
+#include "sys/pagesize.h"
+#include "sys/procmem.h"
+
+/* Bytes moved in one system call. */
+#define CHUNK_BYTES (UINT64_C(1) << 20)
+/* Fewer are not worth dropping the lock for. */
+#define SMALL_BYTES 16384
+/* A page that is brought back this often and is never there is not ours. */
+#define TRIES 64
+
+/** One copy: where it is and what it wants. */
+struct copy {
+	struct session *s;
+	uint64_t addr;		/* of the program */
+	uint64_t bytes;		/* left */
+	unsigned char *buf;
+	bool to_user;
+	struct uhmm_vma vma;	/* one looked at last */
+};
+
+/* May the program itself do this at c->addr? Bytes it may, or -errno. */
+static int64_t allowed(struct copy *c)
+{
+	struct uhmm_mm *mm = c->s->mm;
+	uhmm_vpn_t vpn = uhmm_vpn_of(c->addr);
+	uint64_t end;
+	int err;
+
+	if (mm->gone)
+		return -ESRCH;
+	err = mm->ops->vma_find(mm->ops_ctx, vpn, &c->vma);
+	if (err)
+		return err;
+	if (!uhmm_range_has(c->vma.range, vpn) || c->vma.pfnmap ||
+	    !(c->to_user ? c->vma.write : c->vma.read))
+		return -EFAULT;
+	end = uhmm_addr_of(c->vma.range.end);
+	return (int64_t)(end - c->addr < c->bytes ? end - c->addr : c->bytes);
+}
+
+/* As much as goes without waiting. Return: bytes; -ESRCH */
+static int64_t transfer(struct copy *c, uint64_t bytes)
+{
+	int64_t n;
+	bool outside = bytes > SMALL_BYTES;
+
+	if (bytes > CHUNK_BYTES)
+		bytes = CHUNK_BYTES;
+	if (outside)
+		session_unlock(c->s);
+	n = c->to_user ?
+		    uhmm_procmem_write(c->s->fds.mem, c->addr, c->buf, bytes) :
+		    uhmm_procmem_read(c->s->fds.mem, c->addr, c->buf, bytes);
+	if (outside)
+		session_lock(c->s);
+	return n;
+}
+
+/* The page at c->addr stopped us: do what its owner's touch would do. */
+static int bring(struct copy *c)
+{
+	struct uhmm_mm *mm = c->s->mm;
+	uhmm_vpn_t vpn = uhmm_vpn_of(c->addr);
+
+	if (!uhmm_softleaf_is_none(uhmm_mm_leaf(mm, vpn)))
+		return uhmm_cpu_fault(mm, vpn, c->to_user);
+	return mm->ops->fault_in(mm->ops_ctx, uhmm_range_of(vpn, 1),
+				 c->to_user);
+}
+
+static int copy_all(struct copy *c)
+{
+	unsigned int stuck = 0;
+	int64_t n;
+
+	while (c->bytes) {
+		n = allowed(c);
+		if (n >= 0)
+			n = transfer(c, (uint64_t)n);
+		if (n < 0)
+			return -EFAULT;
+		stuck = n ? 0 : stuck + 1;
+		c->addr += (uint64_t)n;
+		c->buf += n;
+		c->bytes -= (uint64_t)n;
+		if (!n && (stuck > TRIES || bring(c)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static struct session *session_of(struct uhmm_user *user)
+{
+	return UHMM_CONTAINER_OF(user, struct uaccess, user)->s;
+}
+
+static int copy_from(struct uhmm_user *user, void *to, uint64_t addr,
+		     uint64_t bytes)
+{
+	struct copy c = { .s = session_of(user), .addr = addr, .bytes = bytes,
+			  .buf = to };
+
+	if (addr + bytes < addr)
+		return -EFAULT;
+	return copy_all(&c);
+}
+
+static int copy_to(struct uhmm_user *user, uint64_t addr, const void *from,
+		   uint64_t bytes)
+{
+	struct copy c = { .s = session_of(user), .addr = addr, .bytes = bytes,
+			  .buf = (unsigned char *)(uintptr_t)from,
+			  .to_user = true };
+
+	if (addr + bytes < addr)
+		return -EFAULT;
+	return copy_all(&c);
+}
+
+void uaccess_init(struct uaccess *ua, struct session *s)
+{
+	ua->user.copy_from = copy_from;
+	ua->user.copy_to = copy_to;
+	ua->s = s;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* engine_fork.c - an engine for the child of a fork: first with a userfaultfd
+ * alone, later with everything (engine.h)
+ */
+#include <stdint.h>
+
+#include "sys/engine_base.h"
+
+int uhmm_engine_note_fork(struct uhmm_engine *child,
+			  const struct uhmm_engine *parent)
+{
+	struct uhmm_range rest = { { 0 }, { UINT64_MAX } };
+	struct uhmm_range piece;
+	int err;
+
+	while (uhmm_trapset_next(&parent->trapped, rest, &piece)) {
+		err = uhmm_trapset_reserve(&child->trapped);
+		if (err)
+			return err;
+		uhmm_trapset_add(&child->trapped, piece);
+		rest.start = piece.end;
+	}
+	return 0;
+}
+
+void uhmm_engine_adopt(struct uhmm_engine *engine,
+		       const struct uhmm_engine_fds *fds)
+{
+	engine->fds = *fds;
+	uhmm_ptes_init(&engine->ptes, fds->pagemap, fds->mem);
+	uhmm_maps_init(&engine->maps, fds->maps);
+}
+
+bool uhmm_engine_next_trapped(const struct uhmm_engine *engine,
+			      struct uhmm_range within,
+			      struct uhmm_range *piece)
+{
+	return uhmm_trapset_next(&engine->trapped, within, piece);
+}
