@@ -284,15 +284,18 @@ static void release_and_flags(void)
 {
 	struct uhmm_dmirror_cmd cmd;
 	unsigned char *mem = probe_map(1, RW);
+	int ret;
 
 	madvise(mem, page_bytes, MADV_NOHUGEPAGE);
 	mem[0] = 1;
 	CHECK(!probe_try(fd, UHMM_DMIRROR_RELEASE, mem, 1, NULL, &cmd), "");
 	CHECK(cmd.cpages == 0 && cmd.faults == 0, "not zeroed");
 	CHECK(!probe_try(fd, UHMM_DMIRROR_RELEASE, NULL, 1, NULL, &cmd), "");
-	CHECK(!probe_try(fd, UHMM_DMIRROR_FLAGS, NULL,
-			 UHMM_DMIRROR_FLAG_FAIL_ALLOC, NULL, &cmd),
-	      "");
+	ret = probe_try(fd, UHMM_DMIRROR_FLAGS, NULL,
+			UHMM_DMIRROR_FLAG_FAIL_ALLOC, NULL, &cmd);
+	if (ret == -EINVAL && !getenv("UHMM_SOCKET"))
+		return; /* Linux before 6.18 has no FLAGS */
+	CHECK(ret == 0, "%s", strerror(-ret));
 	CHECK(cmd.cpages == 0 && cmd.faults == 0, "not zeroed");
 
 	/* The flag is good for one allocation. */
@@ -343,7 +346,7 @@ int main(void)
 	bad_buffer_first();
 	not_migratable();
 	behind_end_of_file();
-	release_and_flags();
 	success_zeroes();
+	release_and_flags();
 	return 0;
 }
