@@ -96,6 +96,7 @@ int channel_create(struct worker *w, int sock)
 	ch->w = w;
 	ch->fd = sock;
 	ch->kind = CHANNEL_NEW;
+	ch->rq.ch = ch;
 	ch->refs = 2;	/* the connection's and the job's */
 	co_queue_init(&ch->hands.queue);
 	uhmm_list_add_tail(&w->d->strangers, &ch->link);
