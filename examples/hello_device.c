@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -33,21 +32,19 @@ static void request(int dev, unsigned long nr, void *page, void *buf)
 int main(void)
 {
 	size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
-	int dev = open("/dev/hmm_dmirror0", O_RDWR);
-	char *page, *buf;
+	int dev = open("/dev/hmm_dmirror0", O_RDWR | O_CLOEXEC);
+	char *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *buf = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	unsigned char what;
 
-	if (dev < 0) {
+	if (dev < 0 || page == MAP_FAILED || buf == MAP_FAILED) {
 		perror("/dev/hmm_dmirror0");
 		return 1;
 	}
-	page = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	buf = malloc(bytes);
-	if (page == MAP_FAILED || !buf)
-		return 1;
 
-	strcpy(page, "hello device");
+	snprintf(page, bytes, "hello device");
 	request(dev, UHMM_DMIRROR_MIGRATE_TO_DEV, page, buf);
 	request(dev, UHMM_DMIRROR_SNAPSHOT, page, &what);
 	printf("the page is %s, the device reads \"%s\"\n",
@@ -56,7 +53,7 @@ int main(void)
 		       : "not in device memory",
 	       buf);
 
-	strcpy(buf, "hello program");
+	snprintf(buf, bytes, "hello program");
 	request(dev, UHMM_DMIRROR_WRITE, page, buf);
 	printf("the device wrote, the program reads \"%s\"\n", page);
 	request(dev, UHMM_DMIRROR_SNAPSHOT, page, &what);

@@ -28,8 +28,8 @@ int main(void)
 	close(2);
 	dev = probe_open(0);
 	CHECK(dev == 0, "the device got number %d", dev);
-	CHECK(memfd_create("one", 0) == 1, "number 1 is in use");
-	CHECK(memfd_create("two", 0) == 2, "number 2 is in use");
+	CHECK(memfd_create("one", MFD_CLOEXEC) == 1, "number 1 is in use");
+	CHECK(memfd_create("two", MFD_CLOEXEC) == 2, "number 2 is in use");
 
 	mem = probe_map(8, PROT_READ | PROT_WRITE);
 	probe_fill(mem, 8, 1);

@@ -6,6 +6,7 @@
  * nothing on the device.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -141,7 +142,7 @@ static void killed_child(void (*work)(void))
 	pid_t child;
 	char c;
 
-	CHECK(!pipe(ready), "%s", strerror(errno));
+	CHECK(!pipe2(ready, O_CLOEXEC), "%s", strerror(errno));
 	child = fork();
 	if (child == 0) {
 		work();

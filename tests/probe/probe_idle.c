@@ -108,7 +108,8 @@ int main(void)
 	probe_verify(mem, 16, 1, "no device");
 	probe_unmap(mem, 16);
 	close(open("/dev/null", O_RDWR | O_CLOEXEC));
-	CHECK(open("/dev/hmm_dmirror9", O_RDWR) < 0 && errno == ENOENT,
+	CHECK(open("/dev/hmm_dmirror9", O_RDWR | O_CLOEXEC) < 0 &&
+		      errno == ENOENT,
 	      "a device that is not there");
 	child = fork();
 	if (child == 0) {

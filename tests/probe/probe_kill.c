@@ -5,6 +5,7 @@
  * device, so whatever happens to the other one, it can say so in time.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static void kill_program(void)
 	int ready[2];
 	pid_t victim;
 
-	CHECK(!pipe(ready), "%s", strerror(errno));
+	CHECK(!pipe2(ready, O_CLOEXEC), "%s", strerror(errno));
 	victim = fork();
 	if (victim == 0) {
 		put_on_device(probe_open(0));
@@ -87,7 +88,8 @@ static void kill_daemon(void)
 
 	if (!peek_has_daemon())
 		probe_skip("a real device has no daemon");
-	CHECK(!pipe(ready) && !pipe(go), "%s", strerror(errno));
+	CHECK(!pipe2(ready, O_CLOEXEC) && !pipe2(go, O_CLOEXEC), "%s",
+	      strerror(errno));
 	child = fork();
 	if (child == 0)
 		survivor(ready[1], go[0]);

@@ -73,7 +73,7 @@ static void read_into_middle(void)
 
 	probe_fill(copy, NPAGES, SEED);
 	memset(copy + from, 0xab, n);
-	CHECK(!pipe(p), "%s", strerror(errno));
+	CHECK(!pipe2(p, O_CLOEXEC), "%s", strerror(errno));
 	CHECK(write(p[1], copy + from, n) == (ssize_t)n, "%s", strerror(errno));
 	CHECK(read(p[0], mem + from, n) == (ssize_t)n, "%s", strerror(errno));
 	CHECK(!memcmp(mem, copy, BYTES), "other data");
@@ -108,7 +108,7 @@ static void other_calls(void)
 	unsigned char *mem = on_device(SEED);
 	size_t present, swapped;
 
-	strcpy((char *)mem, "/dev/null");
+	memcpy(mem, "/dev/null", sizeof("/dev/null"));
 	probe_to_dev(fd, mem, NPAGES);
 	CHECK(access((char *)mem, F_OK) == 0, "a path: %s", strerror(errno));
 	CHECK(getrandom(mem + 2 * page_bytes, page_bytes, 0) ==

@@ -14,7 +14,7 @@
 #include "probe.h"
 
 #define RW (PROT_READ | PROT_WRITE)
-#define NPAGES 16
+#define NPAGES ((size_t)16)
 #define BYTES (NPAGES * page_bytes)
 #define SEED 3u
 
