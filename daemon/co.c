@@ -50,6 +50,7 @@ struct co {
 	void *local;
 	bool entered;		/* ctx.env is valid */
 	struct context ctx;
+	ucontext_t first;	/* how its stack is entered */
 	void *map;		/* guard and stack */
 };
 
@@ -85,18 +86,18 @@ void co_set_local(void *local)
 
 static void co_main_loop(void);
 
-/* First jump onto the stack of @co: only ucontext can make it. */
+/* First jump onto the stack of @co: only ucontext can make it. This frame is
+ * never returned to, so nothing of it may be on the stack we leave: ASan would
+ * keep its poison there. */
 static void enter(struct co *co)
 {
-	ucontext_t uc;
-
-	getcontext(&uc);
-	uc.uc_stack.ss_sp = (char *)co->map + GUARD_BYTES;
-	uc.uc_stack.ss_size = STACK_BYTES;
-	uc.uc_link = NULL;
-	makecontext(&uc, co_main_loop, 0);
+	getcontext(&co->first);
+	co->first.uc_stack.ss_sp = (char *)co->map + GUARD_BYTES;
+	co->first.uc_stack.ss_size = STACK_BYTES;
+	co->first.uc_link = NULL;
+	makecontext(&co->first, co_main_loop, 0);
 	co->entered = true;
-	setcontext(&uc);
+	setcontext(&co->first);
 	abort();
 }
 
