@@ -7,7 +7,7 @@
 
 #include "sys/pagesize.h"
 
-#define MEMFD_NAME "uhmm_device"
+#define MEMFD_NAME "uhmm-devmem"
 
 void uhmm_devmem_init(struct uhmm_devmem *dm)
 {
