@@ -140,15 +140,15 @@ static int check(int sock)
 {
 	char *text = NULL;
 	int ret = cli_ask_check(sock, &text);
-	bool sound = ret >= 0 && !strcmp(text, "ok");
 
 	if (ret < 0)
 		cli_say("the daemon could not check itself: %s",
 			strerror(-ret));
-	else if (!sound)
+	else if (text[0])
 		cli_say("a defect of uhmm, please report it: %s", text);
+	ret = ret < 0 || text[0] ? CLI_FAILED : 0;
 	free(text);
-	return sound ? 0 : CLI_FAILED;
+	return ret;
 }
 
 /* The last words of the daemon. Return: 0; CLI_FAILED it found a defect */
