@@ -177,11 +177,12 @@ uint32_t uhmm_slab_alloc(struct uhmm_store *store, enum uhmm_slab slab)
 	    !uhmm_bitmap_next_clear(store->base, &l->used, &index,
 				    (uint64_t)l->objects + 1))
 		return 0;
+	/* first, so that no object in use is ever above it */
+	if (s->high < index)
+		s->high = (uint32_t)index;
 	uhmm_bitmap_set(store->base, &l->used, index);
 	s->used++;
 	s->hint = (uint32_t)index + 1;
-	if (s->high < index)
-		s->high = (uint32_t)index;
 	return (uint32_t)index;
 }
 
@@ -203,6 +204,7 @@ void uhmm_slab_free(struct uhmm_store *store, enum uhmm_slab slab,
 {
 	memset(uhmm_slab_at(store, slab, index), 0,
 	       store->hdr->layout.slab[slab].object_bytes);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	uhmm_slab_free_clean(store, slab, index);
 }
 
@@ -226,6 +228,25 @@ uint32_t uhmm_slab_next(const struct uhmm_store *store, enum uhmm_slab slab,
 				  &next, (uint64_t)hdr->slab[slab].high + 1))
 		return 0;
 	return (uint32_t)next;
+}
+
+void uhmm_slab_mend(struct uhmm_store *store, enum uhmm_slab slab)
+{
+	const struct uhmm_slab_layout *l = &store->hdr->layout.slab[slab];
+	struct uhmm_slab_state *s = &store->hdr->slab[slab];
+	uint64_t index;
+
+	for (index = 0; index <= s->high; index += 64)
+		uhmm_bitmap_mend(store->base, &l->used, index);
+	s->used = 0;
+	for (index = 1; uhmm_bitmap_next_set(store->base, &l->used, &index,
+					     (uint64_t)s->high + 1); index++)
+		s->used++;
+	index = 1;
+	if (!uhmm_bitmap_next_clear(store->base, &l->used, &index,
+				    (uint64_t)s->high + 1))
+		index = (uint64_t)s->high + 1;
+	s->hint = (uint32_t)index;
 }
 
 static uint64_t slab_bytes(const struct uhmm_store_header *hdr,

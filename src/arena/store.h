@@ -82,7 +82,7 @@ struct uhmm_store_header {
 	struct uhmm_store_layout layout;
 	struct uhmm_slab_state {
 		uint32_t used;
-		uint32_t high;	/* largest index ever used */
+		uint32_t high;	/* largest index ever used, or one more */
 		uint32_t hint;	/* no object below it is free */
 		uint32_t zero;
 	} slab[UHMM_NR_SLABS];
@@ -189,6 +189,12 @@ bool uhmm_slab_has(const struct uhmm_store *store, enum uhmm_slab slab,
  *  end; for walkers such as uhmm_store_check() */
 uint32_t uhmm_slab_next(const struct uhmm_store *store, enum uhmm_slab slab,
 			uint32_t index);
+
+/**
+ * uhmm_slab_mend() - make everything that follows from which objects of @slab
+ * are in use true again, in a store whose owner was killed
+ */
+void uhmm_slab_mend(struct uhmm_store *store, enum uhmm_slab slab);
 
 /** uhmm_store_metadata_bytes() - bytes of the store that were ever used, but
  *  for a few pages of summaries */

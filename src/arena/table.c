@@ -204,3 +204,36 @@ void uhmm_table_fini(struct uhmm_store *store, struct uhmm_table *t)
 	if (root)
 		free_node(store, root, TOP);
 }
+
+static int mend_link(const struct uhmm_store *store, uint64_t *at,
+		     unsigned int level, unsigned char *seen, uint64_t *count)
+{
+	uint32_t index = uhmm_table_link_node(*at);
+	uint64_t *node, used = 0;
+
+	if (!uhmm_slab_has(store, UHMM_SLAB_NODE, index) || seen[index])
+		return -EUCLEAN;
+	seen[index] = 1;
+	node = node_of(store, index);
+	for (unsigned int i = 0; i < UHMM_TABLE_NODE_WORDS; i++) {
+		if (node[i] && level > 0) {
+			int rc = mend_link(store, &node[i], level - 1, seen,
+					   count);
+
+			if (rc < 0)
+				return rc;
+		}
+		used += node[i] != 0;
+	}
+	*count += level == 0 ? used : 0;
+	seen[index] = used > 0;
+	uhmm_store_put(at, used ? used * COUNT_ONE | index : 0);
+	return 0;
+}
+
+int uhmm_table_mend(const struct uhmm_store *store, struct uhmm_table *t,
+		    unsigned char *seen)
+{
+	t->count = 0;
+	return t->root ? mend_link(store, &t->root, TOP, seen, &t->count) : 0;
+}

@@ -3,6 +3,8 @@
  *
  * Owns:   its nodes, which are objects of UHMM_SLAB_NODE (512 words each,
  *         five levels, like a page table). Nodes that become empty are freed.
+ *         A store that is to outlive its daemon holds the roots of all its
+ *         tables (in mm records), or nodes are lost.
  * Links:  a word of an interior node is the index of the node below, and how
  *         many of that one's words are not 0:
  *
@@ -72,5 +74,15 @@ bool uhmm_table_next(const struct uhmm_store *store, const struct uhmm_table *t,
 
 /** uhmm_table_fini() - forget every word and free every node */
 void uhmm_table_fini(struct uhmm_store *store, struct uhmm_table *t);
+
+/**
+ * uhmm_table_mend() - make the counts of @t say what is there, in a store
+ * whose owner was killed; drop its empty nodes
+ * @seen: by node index, marks of the nodes of this and other tables: who has
+ *        mended all tables knows that the others belong to none
+ * Return: 0; -EUCLEAN not a table, or one that shares a node with another
+ */
+UHMM_CHECKED int uhmm_table_mend(const struct uhmm_store *store,
+				 struct uhmm_table *t, unsigned char *seen);
 
 #endif

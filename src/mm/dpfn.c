@@ -74,6 +74,12 @@ static void order_remove(struct uhmm_store *store, uint32_t n)
 		(store->hdr->nranges - n) * sizeof(*order));
 }
 
+static void set_generation(struct uhmm_dpfn_range *r, uint32_t generation)
+{
+	__atomic_store_n(&r->generation, generation, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 int64_t uhmm_dpfn_reserve(struct uhmm_store *store, uint64_t npages,
 			  const uint8_t owner[16], uint32_t kind)
 {
@@ -95,15 +101,15 @@ int64_t uhmm_dpfn_reserve(struct uhmm_store *store, uint64_t npages,
 	r->npages = npages;
 	memcpy(r->owner, owner, sizeof(r->owner));
 	r->kind = kind;
-	r->generation = ++hdr->generation;
 	order_insert(store, n, index);
 	hdr->dpfn_cursor = start + span;
+	if (!++hdr->generation)
+		hdr->generation = 1;
+	set_generation(r, hdr->generation);
 	return index;
 }
 
-/*
- * The number of ranges that start at or before @dpfn.
- */
+/* The number of ranges that start at or before @dpfn. */
 static uint32_t upper_bound(const struct uhmm_store *store, uint64_t dpfn)
 {
 	uint32_t low = 0, high = store->hdr->nranges;
@@ -121,16 +127,33 @@ static uint32_t upper_bound(const struct uhmm_store *store, uint64_t dpfn)
 
 int uhmm_dpfn_release(struct uhmm_store *store, uint32_t range)
 {
-	const struct uhmm_dpfn_range *r;
+	struct uhmm_dpfn_range *r;
 
 	if (!uhmm_slab_has(store, UHMM_SLAB_RANGE, range))
 		return -EINVAL;
 	r = uhmm_dpfn_range(store, range);
 	if (r->used)
 		return -EBUSY;
+	set_generation(r, 0);
 	order_remove(store, upper_bound(store, r->start) - 1);
 	uhmm_slab_free(store, UHMM_SLAB_RANGE, range);
 	return 0;
+}
+
+void uhmm_dpfn_mend(struct uhmm_store *store)
+{
+	uint32_t index = 0;
+
+	store->hdr->nranges = 0;
+	while ((index = uhmm_slab_next(store, UHMM_SLAB_RANGE, index))) {
+		const struct uhmm_dpfn_range *r = uhmm_dpfn_range(store, index);
+
+		if (r->generation)
+			order_insert(store, upper_bound(store, r->start),
+				     index);
+		else
+			uhmm_slab_free(store, UHMM_SLAB_RANGE, index);
+	}
 }
 
 struct uhmm_dpfn_range *uhmm_dpfn_range(const struct uhmm_store *store,

@@ -25,7 +25,9 @@ struct uhmm_dpfn_range {
 	uint64_t peak;		/* largest value of used */
 	uint8_t owner[16];	/* uuid of the pagemap's owner */
 	uint32_t kind;		/* enum uhmm_memory_type of the pagemap */
-	uint32_t generation;	/* differs between reservations */
+	uint32_t generation;	/* differs between reservations; stored last
+				 * when reserved, 0 first when released: a
+				 * range without one is none */
 };
 
 /**
@@ -43,6 +45,12 @@ UHMM_CHECKED int64_t uhmm_dpfn_reserve(struct uhmm_store *store,
  * Return: 0; -EBUSY pages of it are still allocated; -EINVAL no such range
  */
 UHMM_CHECKED int uhmm_dpfn_release(struct uhmm_store *store, uint32_t range);
+
+/**
+ * uhmm_dpfn_mend() - sort out the ranges of a store whose owner was killed: a
+ * reservation that had not returned is undone, a release that had begun is done
+ */
+void uhmm_dpfn_mend(struct uhmm_store *store);
 
 /** uhmm_dpfn_range() - range @index, which must exist */
 struct uhmm_dpfn_range *uhmm_dpfn_range(const struct uhmm_store *store,

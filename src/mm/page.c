@@ -61,8 +61,7 @@ static void touch(struct uhmm_store *store, uint64_t unit)
 	uhmm_bitmap_set(store->base, b, unit);
 }
 
-/* Put the two bits of @unit right after a change of its pages. */
-static void classify(struct uhmm_store *store, uint64_t unit)
+void uhmm_page_classify(struct uhmm_store *store, uint64_t unit)
 {
 	const struct uhmm_store_layout *l = &store->hdr->layout;
 
@@ -127,7 +126,7 @@ static bool alloc_base(struct uhmm_store *store, struct uhmm_dpfn_range *r,
 	}
 	uhmm_page_bits_at(store, unit)[*page % UHMM_UNIT_NPAGES / 64] |=
 		UINT64_C(1) << (*page % 64);
-	classify(store, unit);
+	uhmm_page_classify(store, unit);
 	put(store, UHMM_DPFN(*page),
 	    uhmm_page_word_mk(UHMM_PAGE_TAG_ALLOCATED, 0));
 	count_used(r, 1);
@@ -148,7 +147,7 @@ static bool alloc_unit(struct uhmm_store *store, struct uhmm_dpfn_range *r,
 	touch(store, unit);
 	for (unsigned int i = 0; i < UNIT_WORDS; i++)
 		uhmm_page_bits_at(store, unit)[i] = UINT64_MAX;
-	classify(store, unit);
+	uhmm_page_classify(store, unit);
 	for (unsigned int i = 0; i < UHMM_UNIT_NPAGES; i++)
 		put(store, UHMM_DPFN(*page + i),
 		    uhmm_page_word_mk(UHMM_PAGE_TAG_ALLOCATED, 0));
@@ -183,7 +182,7 @@ static void release(struct uhmm_store *store, uhmm_dpfn_t dpfn)
 	put(store, dpfn, uhmm_page_word_mk(UHMM_PAGE_TAG_FREE, 0));
 	uhmm_page_bits_at(store, unit)[dpfn.val % UHMM_UNIT_NPAGES / 64] &=
 		~(UINT64_C(1) << (dpfn.val % 64));
-	classify(store, unit);
+	uhmm_page_classify(store, unit);
 	uhmm_dpfn_range(store, uhmm_dpfn_lookup(store, dpfn))->used--;
 }
 

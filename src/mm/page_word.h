@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* page_word.h - the word of a device page; for page.c and check.c only
+/* page_word.h - the word of a device page; for page.c, check.c and repair.c
  *
  *   63 62 61 60          45 44                                  0
  *  | tag |0|    mm slot    |                vpn                  |  once
@@ -91,5 +91,9 @@ static inline uint64_t *uhmm_page_bits_at(const struct uhmm_store *store,
 	return (uint64_t *)(void *)(store->base + l->page_bits) +
 	       unit * (UHMM_UNIT_NPAGES / 64);
 }
+
+/** uhmm_page_classify() - put the two bits of @unit right after a change of
+ *  the bits of its pages */
+void uhmm_page_classify(struct uhmm_store *store, uint64_t unit);
 
 #endif
