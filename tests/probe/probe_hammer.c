@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,7 @@
 #define NWRITERS 2
 #define COMMON 100 /* index of the common word */
 #define STRIDE 3   /* neighbours share a cache line */
+#define UPDATES 64
 
 static _Atomic uint64_t *page;
 static atomic_bool stop;
@@ -35,6 +37,8 @@ static void *writer(void *arg)
 				   (unsigned long long)seen);
 		atomic_store_explicit(own, ++n, memory_order_relaxed);
 		atomic_fetch_add(page + COMMON, 1);
+		if (n % UPDATES == 0)
+			sched_yield(); /* there may be one CPU for all */
 	}
 	return (void *)(uintptr_t)n;
 }

@@ -188,7 +188,7 @@ static void dontneed(void)
 /* Advice that is about memory of the system does nothing to the device's. */
 static void other_advice(void)
 {
-	static const int advice[] = { MADV_FREE, MADV_COLD, MADV_PAGEOUT };
+	static const int advice[] = { MADV_COLD, MADV_PAGEOUT };
 
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {
 		unsigned char *mem = on_device();
