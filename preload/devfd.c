@@ -4,7 +4,7 @@
 
 bool uhmm_devfd_get(int fd, struct uhmm_wire_token *token)
 {
-	struct sockaddr_un addr;
+	struct sockaddr_un addr = { .sun_family = AF_UNSPEC };
 	socklen_t bytes = sizeof(addr);
 	uint32_t minor;
 	long ret;

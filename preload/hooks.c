@@ -12,6 +12,9 @@
 #include "devfd.h"
 #include "libc.h"
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's
+ * headers have reserved names */
+
 #define EXPORT __attribute__((visibility("default")))
 
 /* Declared by libc only when fortified. */
@@ -154,3 +157,5 @@ EXPORT int mprotect(void *addr, size_t bytes, int prot)
 		uhmm_device_protect(addr, bytes, prot);
 	return ret;
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -165,6 +165,7 @@ int libc_ioctl(int fd, unsigned long cmd, unsigned long arg)
 					   (long)arg));
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as many as mmap has, and one */
 static void *any_mmap(enum name n, void *addr, size_t bytes, int prot,
 		      int flags, int fd, off_t offset)
 {

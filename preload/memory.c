@@ -8,6 +8,9 @@
  */
 #include "preload.h"
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's
+ * headers have reserved names */
+
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
 	char *d = to;
@@ -50,3 +53,5 @@ int memcmp(const void *a, const void *b, size_t n)
 	}
 	return 0;
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -72,7 +72,7 @@ static void adopt_child(struct orphan *o, uint32_t fd)
 /* Read what there is: who unmaps or forks goes on. Faults: see poison(). */
 static bool drain_one(struct orphan *o, int uffd)
 {
-	struct uffd_msg msg;
+	struct uffd_msg msg = { .event = 0 };
 	bool any = false;
 
 	while (uhmm_sys3(SYS_read, uffd, uhmm_ptr(&msg), sizeof(msg)) ==
@@ -252,7 +252,7 @@ static void answer_for_ever(struct orphan *o)
 {
 	for (;;) {
 		struct pollfd p = { o->uffd[0], POLLIN, 0 };
-		struct uffd_msg msg;
+		struct uffd_msg msg = { .event = 0 };
 
 		(void)uhmm_sys5(SYS_ppoll, uhmm_ptr(&p), 1, 0, 0, 0);
 		if (uhmm_sys3(SYS_read, o->uffd[0], uhmm_ptr(&msg),

@@ -92,7 +92,7 @@ int uhmm_ownfd_connect(struct uhmm_ownfd *own)
 
 static bool is_cookie(int fd, uint64_t want)
 {
-	uint64_t cookie;
+	uint64_t cookie = 0;
 
 	return want && fd >= 0 && cookie_of(fd, &cookie) == 0 && cookie == want;
 }

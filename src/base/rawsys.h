@@ -14,6 +14,7 @@
 
 #if defined(__x86_64__)
 
+/* NOLINTNEXTLINE(readability-function-size): the kernel's six, and which */
 static inline long uhmm_sys6(long nr, long a, long b, long c, long d, long e,
 			     long f)
 {
@@ -32,6 +33,7 @@ static inline long uhmm_sys6(long nr, long a, long b, long c, long d, long e,
 
 #elif defined(__aarch64__)
 
+/* NOLINTNEXTLINE(readability-function-size): the kernel's six, and which */
 static inline long uhmm_sys6(long nr, long a, long b, long c, long d, long e,
 			     long f)
 {

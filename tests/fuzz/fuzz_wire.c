@@ -77,7 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(msg, data + 1, bytes);
 	err = uhmm_wire_check(msg, bytes, data[0]);
 	MUST(err == 0 || err == -EPROTO);
-	if (err == 0)
+	MUST(err || bytes >= sizeof(msg->header));
+	if (err == 0 && bytes >= sizeof(msg->header))
 		check_promises(msg, bytes);
 	check_name((const char *)msg, (unsigned int)bytes);
 	free(msg);

@@ -236,7 +236,7 @@ static void on_closed(struct conn *c, struct uhmm_wire_msg *msg)
 	struct pollfd p = { .fd = d ? d->fd : -1, .events = POLLIN };
 
 	atomic_fetch_add(&fake.log->closeds, 1);
-	if (poll(&p, 1, 0) == 1 && (p.revents & POLLHUP)) {
+	if (d && poll(&p, 1, 0) == 1 && (p.revents & POLLHUP)) {
 		atomic_fetch_add(&fake.log->closeds_hung, 1);
 		(void)close(d->fd);
 		d->fd = -1;
@@ -514,7 +514,8 @@ static void accept_one(int listener)
 static void loop(int listener)
 {
 	static struct pollfd p[1 + CONNS_MAX + SESSIONS_MAX];
-	int conns = fake.nconns, sessions = fake.nsessions;
+	const int conns = fake.nconns, sessions = fake.nsessions;
+	const int n = 1 + conns + sessions;
 
 	p[0] = (struct pollfd){ .fd = listener, .events = POLLIN };
 	for (int i = 0; i < conns; i++)
@@ -524,7 +525,7 @@ static void loop(int listener)
 		p[1 + conns + i] = (struct pollfd){
 			.fd = fake.session[i].fds[0], .events = POLLIN
 		};
-	if (poll(p, (nfds_t)(1 + conns + sessions), -1) < 0)
+	if (poll(p, (nfds_t)n, -1) < 0)
 		return;
 	for (int i = 0; i < sessions; i++) {
 		if (p[1 + conns + i].revents & POLLIN)

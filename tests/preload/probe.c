@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+/* NOLINTBEGIN(android-cloexec-*): programs are as they are */
+
 int probe_argc;
 char **probe_argv;
 
@@ -66,3 +68,5 @@ int main(int argc, char **argv)
 	fprintf(stderr, "usage: preload_probe CASE\n");
 	return 2;
 }
+
+/* NOLINTEND(android-cloexec-*) */

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* NOLINTBEGIN(android-cloexec-*): programs are as they are */
+
 static sigjmp_buf back;
 
 static void on_sigbus(int sig)
@@ -160,3 +162,5 @@ void case_nonsense(void)
 	EXPECT_FAILS(ioctl(fd, FAKE_NONSENSE, 0), EIO);
 	echo(fd, 1);	/* on another channel */
 }
+
+/* NOLINTEND(android-cloexec-*) */

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* NOLINTBEGIN(android-cloexec-*): programs are as they are */
+
 int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
 int __openat_2(int dir, const char *path, int flags);
@@ -230,3 +232,5 @@ void case_no_daemon(void)
 	EXPECT_FAILS(open(DEVICE, O_RDWR), ENODEV);
 	EXPECT(dup(0) == 3);	/* nothing is left open */
 }
+
+/* NOLINTEND(android-cloexec-*) */

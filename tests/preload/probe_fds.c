@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+/* NOLINTBEGIN(android-cloexec-*,misc-redundant-expression): programs are as they are */
+
 #define LIMIT 256
 
 static int device;
@@ -143,3 +145,5 @@ void case_foreign_fd(void)
 	EXPECT(close(high) == 0);	/* it is the program's now */
 	echo(device, 2);
 }
+
+/* NOLINTEND(android-cloexec-*,misc-redundant-expression) */

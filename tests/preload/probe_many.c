@@ -12,6 +12,8 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
+/* NOLINTBEGIN(android-cloexec-*,clang-analyzer-*fork): programs are as they are */
+
 #define THREADS 32
 #define MANY_THREADS 100	/* more than there are channels */
 
@@ -250,3 +252,5 @@ void case_exec2(void)
 	echo(device, 8);
 	EXPECT(close(device) == 0);
 }
+
+/* NOLINTEND(android-cloexec-*,clang-analyzer-*fork) */

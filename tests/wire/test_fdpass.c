@@ -35,7 +35,7 @@ static void tear_down(void)
 /* The lowest free number: tells whether a descriptor was left behind. */
 static int lowest_free(void)
 {
-	int fd = dup(0);
+	int fd = fcntl(0, F_DUPFD_CLOEXEC, 0);
 
 	(void)close(fd);
 	return fd;
@@ -168,7 +168,7 @@ static void take_every_number(void)
 	const struct rlimit lim = { 64, 64 };
 
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &lim), 0);
-	while (dup(0) >= 0)
+	while (fcntl(0, F_DUPFD_CLOEXEC, 0) >= 0)
 		;
 	ck_assert_int_eq(errno, EMFILE);
 }
