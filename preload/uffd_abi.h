@@ -8,6 +8,7 @@
 #define UHMM_PRELOAD_UFFD_ABI_H
 
 #include <linux/userfaultfd.h>
+#include <stdint.h>
 #include <sys/mman.h>
 
 #ifndef UFFD_USER_MODE_ONLY
