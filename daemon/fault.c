@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon.h"
@@ -18,9 +19,12 @@
 
 /* Messages read in one system call. */
 #define BATCH 32
-/* Looks in vain after which one sleeps in between. */
-#define DRY_MAX 8
-#define DRY_SLEEP_NS 50000
+/* Calls in a row after which one sleeps, and after which others may run. */
+#define DRY_NAPS 16
+#define DRY_MAX 1000
+#define DRY_SLEEP_NS 20000
+/* Without a call for so long the row is over. */
+#define DRY_QUIET_NS 200000
 
 /* ---- page faults ---- */
 
@@ -199,18 +203,28 @@ void fault_ready(struct session *s, uint32_t events)
 	session_fail(s);
 }
 
-/* Let the thread that raised the event run on: it stands in the kernel, awake,
- * and only needs a CPU. */
+/*
+ * Let the thread that raised the event run on: it stands in the kernel, awake,
+ * and only needs a CPU. Meanwhile nothing else runs here, for an engine that
+ * repeats its call does not look again at what stands at the page: if another
+ * job put it on its way now, the repeated call would take the protection off a
+ * page that is being copied. A program whose threads raise event after event
+ * could hold up everybody that way, so patience ends.
+ */
 static void stand_aside(struct session *s)
 {
-	if (++s->dry > DRY_MAX) {
-		co_yield_until(co_now_ns() + DRY_SLEEP_NS);
-		return;
-	}
-	session_unlock(s);
-	sched_yield();
-	session_lock(s);
-	co_pause();
+	static const struct timespec nap = { .tv_nsec = DRY_SLEEP_NS };
+	uint64_t now = co_now_ns();
+
+	if (now - s->dry_ns > DRY_QUIET_NS)
+		s->dry = 0;
+	s->dry_ns = now;
+	if (++s->dry > DRY_MAX)
+		co_yield_until(now + DRY_SLEEP_NS);
+	else if (s->dry > DRY_NAPS)
+		nanosleep(&nap, NULL);
+	else
+		sched_yield();
 }
 
 int fault_drain(void *ctx)
@@ -221,8 +235,8 @@ int fault_drain(void *ctx)
 	if (s->state == SESSION_DEAD || s->mm->gone)
 		return -ESRCH;
 	n = drain(s);
-	if (n > 0)
-		s->dry = 0;
+	if (n < 0)
+		session_dbg(s, "drain: %d", n);
 	stand_aside(s);
 	return s->mm->gone ? -ESRCH : 0;
 }

@@ -84,7 +84,8 @@ struct session {
 	struct co_queue agent_came;
 	struct zaps zaps;		/* removals we asked for */
 	struct session_forks forks;
-	unsigned int dry;		/* drains in a row that found nothing */
+	unsigned int dry;		/* drains in a row (fault.c) */
+	uint64_t dry_ns;		/* when the last was */
 };
 
 #define session_dbg(s, fmt, ...)                                         \
