@@ -36,7 +36,8 @@ struct replay_sum {
 	bool nonzero;
 };
 
-#define REPLAY_SUM_INIT ((struct replay_sum){ UINT64_C(1469598103934665603), 0 })
+#define REPLAY_SUM_INIT \
+	((struct replay_sum){ UINT64_C(1469598103934665603), false })
 #define REPLAY_SUM_TEXT_BYTES 9
 
 /** replay_sum_add() - take in @nwords words */

@@ -25,7 +25,7 @@ struct replay_report {
 /** replay_report_answer() - line @i was answered with @got */
 void replay_report_answer(struct replay_report *r, size_t i, const char *got);
 
-/** replay_report_end() - line @i ended a process as @end says; @why may be "" */
+/** replay_report_end() - a process ended in line @i, as @end and @why say */
 void replay_report_end(struct replay_report *r, size_t i, enum replay_end end,
 		       const char *why);
 

@@ -75,8 +75,8 @@ static size_t following(const struct replay_trace *t, size_t line)
 {
 	do
 		line++;
-	while (line < t->nlines &&
-	       (!t->lines[line].op.verb || replay_line_is_fork(&t->lines[line])));
+	while (line < t->nlines && (!t->lines[line].op.verb ||
+				    replay_line_is_fork(&t->lines[line])));
 	return line;
 }
 

@@ -13,11 +13,11 @@
 const char cli_replay_help[] =
 	"usage: uhmm replay [OPTION]... TRACE...\n"
 	"Play operation traces against whatever serves /dev/hmm_dmirror*: a\n"
-	"kernel, or the emulation when run as `uhmm run -- uhmm replay ...`.\n\n"
-	"  -c, --check         compare answers with the recorded ones (default)\n"
+	"kernel, or the emulation: `uhmm run -- uhmm replay ...`.\n\n"
+	"  -c, --check         compare with recorded answers (default)\n"
 	"  -r, --record        print the traces with the answers they get\n"
 	"  -o, --output FILE   print to FILE\n"
-	"      --json FILE     results of every trace and group, JSON, into FILE\n"
+	"      --json FILE     results of all traces, JSON, into FILE\n"
 	"  -s, --strict        lines marked `old` or `quirk` count too\n"
 	"  -v, --verbose       print all comparisons\n"
 	"  -i, --ignore KEY,.. words of answers that do not matter\n"
@@ -26,8 +26,8 @@ const char cli_replay_help[] =
 	"  -d, --device PREFIX of the paths of devices (/dev/hmm_dmirror)\n"
 	"      --help          this text\n\n"
 	"Exit status: 0 all answers are the recorded ones; 1 some are not;\n"
-	"2 called wrongly, or a trace cannot be played; 3 a line took too long;\n"
-	"4 a trace crashed.\n";
+	"2 called wrongly, or a trace cannot be played; 3 a line took too\n"
+	"long; 4 a trace crashed.\n";
 
 enum { OPT_JSON = 256, OPT_HELP };
 
