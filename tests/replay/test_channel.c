@@ -3,6 +3,7 @@
 #include "../../cli/replay/channel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@ static struct replay_record record = { .text = text };
 
 static void setup(void)
 {
-	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
 }
 
 static int receive(void)
