@@ -15,6 +15,12 @@
 
 #define TEXT_BYTES_MAX (16l << 20)
 
+bool cli_ask_is_gone(int ret)
+{
+	return ret == -ECONNREFUSED || ret == -ECONNRESET || ret == -EPIPE ||
+	       ret == -ENOENT;
+}
+
 int cli_ask_connect(const char *path)
 {
 	struct timeval limit = { .tv_sec = CLI_ASK_S };

@@ -7,7 +7,12 @@
 #ifndef UHMM_CLI_ASK_H
 #define UHMM_CLI_ASK_H
 
+#include <stdbool.h>
+
 #define CLI_ASK_S 10
+
+/** cli_ask_is_gone() - does error @ret of these say that nobody is there? */
+bool cli_ask_is_gone(int ret);
 
 /** cli_ask_connect() - a socket to the daemon at @path, or -errno */
 int cli_ask_connect(const char *path);

@@ -227,16 +227,27 @@ void cli_daemon_lost(struct cli_daemon *d, int wait_status,
 	close_daemon(d);
 }
 
+/* It ended before it was told to. Somebody's kill is no defect of it. */
+static int fell(struct cli_daemon *d, int status, const struct cli_rundir *rd)
+{
+	cli_daemon_lost(d, status, rd);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 0
+								  : CLI_FAILED;
+}
+
 int cli_daemon_stop(struct cli_daemon *d, const struct cli_rundir *rd)
 {
-	int sock;
+	int sock, ret, status;
 
 	if (!d->pid)
 		return 0;
 	sock = cli_ask_connect(rd->socket);
-	if (sock < 0 || cli_ask_stop(sock) < 0)
-		kill(d->pid, SIGTERM);
+	ret = sock < 0 ? sock : cli_ask_stop(sock);
 	if (sock >= 0)
 		close(sock);
+	if (cli_ask_is_gone(ret) && await_end(d, STOP_MS, &status))
+		return fell(d, status, rd);
+	if (ret < 0)
+		kill(d->pid, SIGTERM);
 	return insist(d, rd);
 }

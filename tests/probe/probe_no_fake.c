@@ -116,21 +116,21 @@ static size_t count_in_range(int fd, uint64_t start, uint64_t end)
 
 static size_t count_in_program(void)
 {
-	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	FILE *maps = fopen("/proc/self/maps", "re");
 	char line[512];
 	size_t n = 0;
 
-	CHECK(mem >= 0 && maps, "%s", strerror(errno));
+	CHECK(fd >= 0 && maps, "%s", strerror(errno));
 	while (fgets(line, sizeof(line), maps)) {
 		unsigned long start, end;
 
 		if (sscanf(line, "%lx-%lx", &start, &end) == 2 &&
 		    !strstr(line, "[vsyscall]"))
-			n += count_in_range(mem, start, end);
+			n += count_in_range(fd, start, end);
 	}
 	fclose(maps);
-	close(mem);
+	close(fd);
 	return n;
 }
 
