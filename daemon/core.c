@@ -10,10 +10,14 @@
 
 #include "base/log.h"
 #include "co.h"
+#include "mm/exclusive.h"
 #include "sys/pagesize.h"
 
 /* When the kernel does not say: no transparent huge pages. */
 #define PMD_BYTES_DEFAULT (UINT64_C(2) << 20)
+
+/* Exclusive pages of all programs, at most; memory is used as they are. */
+#define EXCLUSIVE_BYTES (UINT64_C(64) << 30)
 
 /* ---- what src/mm asks of the daemon ---- */
 
@@ -176,9 +180,26 @@ static int start_device(struct core *c, const struct conf_device *conf,
 	return 0;
 }
 
+/* Where pages are that a device has for itself. */
+static int start_exclusive(struct core *c)
+{
+	int err = uhmm_exclusive_init(&c->hmm, &c->exclusive,
+				      EXCLUSIVE_BYTES / c->hmm.page_bytes);
+
+	if (!err)
+		err = uhmm_devmem_add(&c->devmem,
+				      uhmm_pagemap_first(&c->exclusive),
+				      c->exclusive.npages);
+	if (err)
+		uhmm_err_errno(err, "no address space for exclusive pages");
+	return err;
+}
+
 int core_start_devices(struct core *c, const struct conf_device *conf,
 		       unsigned int n, const struct uhmm_device_ops *driver)
 {
+	if (start_exclusive(c))
+		return -ENOMEM;
 	for (unsigned int i = 0; i < n; i++) {
 		int err = start_device(c, &conf[i], driver);
 
@@ -205,6 +226,8 @@ void core_stop_devices(struct core *c)
 				  dev->minor);
 		c->ndevs--;
 	}
+	if (c->exclusive.range)
+		uhmm_memunmap_device_private_pagemap(&c->exclusive);
 }
 
 struct uhmm_device *core_device(struct core *c, uint32_t minor)

@@ -26,6 +26,7 @@ struct core {
 	struct uhmm_memfd store_mem;
 	struct uhmm_devmem devmem;
 	struct uhmm_device dev[CONF_DEVICES_MAX];
+	struct uhmm_pagemap exclusive;	/* for all of them */
 	unsigned int ndevs;		/* that are started */
 	struct uhmm_list waiters;	/* jobs in core_ops.wait */
 	sem_t lock;

@@ -6,26 +6,62 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the mirror's page table ---- */
+/* ---- the mirrors' page tables ---- */
+
+/* Room for the tables of 128 GiB that are mirrored at once, in pages of 4 KiB;
+ * memory is used as they grow. Of the rest a store must have something. */
+static const struct uhmm_store_limits tables_limits = {
+	.dpfns = 1,
+	.objects = {
+		[UHMM_SLAB_NODE] = 1 << 16, [UHMM_SLAB_RMAP] = 1,
+		[UHMM_SLAB_MM] = 1, [UHMM_SLAB_RANGE] = 1,
+		[UHMM_SLAB_FLIGHT] = 1,
+	},
+};
+
+static int init_tables(struct dmirror_device *dd)
+{
+	size_t bytes = uhmm_store_bytes(&tables_limits);
+	uintptr_t mem;
+
+	dd->tables_mem = calloc(1, bytes + UHMM_STORE_PAGE_BYTES);
+	if (!dd->tables_mem)
+		return -ENOMEM;
+	mem = (uintptr_t)dd->tables_mem + UHMM_STORE_PAGE_BYTES - 1;
+	mem -= mem % UHMM_STORE_PAGE_BYTES;
+	return uhmm_store_format(&dd->tables, (void *)mem, bytes,
+				 &tables_limits);
+}
+
+static struct uhmm_store *tables_of(const struct dmirror *m)
+{
+	struct dmirror_device *dd = m->dev->driver;
+
+	return &dd->tables;
+}
 
 uint64_t uhmm_dmirror_entry(const struct dmirror *m, uhmm_vpn_t vpn)
 {
-	return uhmm_table_get(&m->mm->core->store, &m->pt, vpn.val);
+	return uhmm_table_get(tables_of(m), &m->pt, vpn.val);
 }
 
 int uhmm_dmirror_store(struct dmirror *m, uhmm_vpn_t vpn, uint64_t entry)
 {
-	return uhmm_table_set(&m->mm->core->store, &m->pt, vpn.val, entry);
+	return uhmm_table_set(tables_of(m), &m->pt, vpn.val, entry);
+}
+
+bool uhmm_dmirror_next(const struct dmirror *m, uhmm_vpn_t *vpn, uhmm_vpn_t end)
+{
+	uint64_t entry;
+
+	return uhmm_table_next(tables_of(m), &m->pt, &vpn->val, end.val,
+			       &entry);
 }
 
 void uhmm_dmirror_forget(struct dmirror *m, struct uhmm_range r)
 {
-	uint64_t at = r.start.val, entry;
-
-	for (; uhmm_table_next(&m->mm->core->store, &m->pt, &at, r.end.val,
-			       &entry);
-	     at++)
-		uhmm_table_clear(&m->mm->core->store, &m->pt, at);
+	for (; uhmm_dmirror_next(m, &r.start, r.end); r.start.val++)
+		uhmm_table_clear(tables_of(m), &m->pt, r.start.val);
 }
 
 bool uhmm_dmirror_is_own(const struct dmirror *m, uhmm_vpn_t vpn,
@@ -33,10 +69,20 @@ bool uhmm_dmirror_is_own(const struct dmirror *m, uhmm_vpn_t vpn,
 {
 	uhmm_softleaf_t leaf = uhmm_mm_leaf(m->mm, vpn);
 
-	if (!uhmm_softleaf_is_device_private(leaf))
+	if (!uhmm_softleaf_is_away(leaf))
 		return false;
 	*dpfn = uhmm_softleaf_to_dpfn(leaf);
+	if (uhmm_softleaf_is_device_exclusive(leaf))
+		return uhmm_dmirror_entry(m, vpn) & DMIRROR_ENTRY_ATOMIC;
 	return uhmm_pagemap_of(m->mm->core, *dpfn) == &m->dev->pgmap;
+}
+
+/* Exclusive pages that are not so any more. */
+static void count_revoked(struct dmirror *m, struct uhmm_range r)
+{
+	for (; uhmm_dmirror_next(m, &r.start, r.end); r.start.val++)
+		if (uhmm_dmirror_entry(m, r.start) & DMIRROR_ENTRY_ATOMIC)
+			m->dev->count.revoke_faults++;
 }
 
 static void invalidate(struct uhmm_notifier *n, struct uhmm_range r,
@@ -48,10 +94,20 @@ static void invalidate(struct uhmm_notifier *n, struct uhmm_range r,
 	 * itself which pages moved. */
 	if (event == UHMM_NOTIFY_MIGRATE && owner == &m->dev->pgmap)
 		return;
+	count_revoked(m, r);
 	uhmm_dmirror_forget(m, r);
 }
 
 /* ---- device and open ---- */
+
+static void destroy_driver(struct uhmm_device *dev)
+{
+	struct dmirror_device *dd = dev->driver;
+
+	free(dd->tables_mem);
+	free(dd);
+	dev->driver = NULL;
+}
 
 static int start(struct uhmm_device *dev)
 {
@@ -62,24 +118,26 @@ static int start(struct uhmm_device *dev)
 		return -ENOMEM;
 	uhmm_list_init(&dd->mirrors);
 	dev->driver = dd;
+	err = init_tables(dd);
+	if (err)
+		goto undo;
 	dev->pgmap.type = dev->type;
 	dev->pgmap.npages = dev->npages;
 	dev->pgmap.ops = &uhmm_dmirror_pagemap_ops;
 	dev->pgmap.driver = dev;
 	memcpy(dev->pgmap.owner, dev->uuid, sizeof(dev->uuid));
 	err = uhmm_memremap_device_private_pagemap(dev->core, &dev->pgmap);
-	if (err) {
-		free(dd);
-		dev->driver = NULL;
-	}
+	if (!err)
+		return 0;
+undo:
+	destroy_driver(dev);
 	return err;
 }
 
 static void stop(struct uhmm_device *dev)
 {
 	uhmm_memunmap_device_private_pagemap(&dev->pgmap);
-	free(dev->driver);
-	dev->driver = NULL;
+	destroy_driver(dev);
 }
 
 static int open_mirror(struct uhmm_file *file)
@@ -109,7 +167,7 @@ static void release(struct uhmm_file *file)
 
 	uhmm_notifier_remove(&m->notifier);
 	uhmm_list_del(&m->link);
-	uhmm_table_fini(&m->mm->core->store, &m->pt);
+	uhmm_table_fini(tables_of(m), &m->pt);
 	uhmm_dmirror_evict(m->dev);
 	uhmm_mm_put(m->mm);
 	free(m);
@@ -139,6 +197,8 @@ static const struct {
 	{ UHMM_DMIRROR_MIGRATE_TO_DEV, uhmm_dmirror_migrate_to_dev },
 	{ UHMM_DMIRROR_MIGRATE_TO_SYS, uhmm_dmirror_migrate_to_sys },
 	{ UHMM_DMIRROR_SNAPSHOT, uhmm_dmirror_snapshot },
+	{ UHMM_DMIRROR_EXCLUSIVE, uhmm_dmirror_exclusive },
+	{ UHMM_DMIRROR_CHECK_EXCLUSIVE, uhmm_dmirror_check_exclusive },
 	{ UHMM_DMIRROR_RELEASE, uhmm_dmirror_release_pages },
 	{ UHMM_DMIRROR_FLAGS, set_flags },
 };

@@ -14,6 +14,7 @@
  *       dmirror_rw.c       READ, WRITE
  *       dmirror_migrate.c  MIGRATE_TO_DEV, MIGRATE_TO_SYS, CPU fault, eviction
  *       dmirror_snapshot.c SNAPSHOT
+ *       dmirror_exclusive.c EXCLUSIVE, CHECK_EXCLUSIVE
  */
 #ifndef UHMM_DEVICE_DMIRROR_H
 #define UHMM_DEVICE_DMIRROR_H
@@ -33,11 +34,18 @@
 enum dmirror_entry {
 	DMIRROR_ENTRY_VALID = 1 << 0,
 	DMIRROR_ENTRY_WRITE = 1 << 1,
+	DMIRROR_ENTRY_ATOMIC = 1 << 2,	/* this mirror has it for itself */
 };
 
-/** struct dmirror_device - driver's part of a device */
+/**
+ * struct dmirror_device - driver's part of a device
+ * The page tables of its mirrors are in a store of their own: an open does not
+ * outlive the daemon, so nothing of it may be in the core's.
+ */
 struct dmirror_device {
 	struct uhmm_list mirrors;	/* of dmirror.link */
+	struct uhmm_store tables;
+	void *tables_mem;
 };
 
 /** struct dmirror - one open */
@@ -66,6 +74,15 @@ int uhmm_dmirror_migrate_to_dev(struct dmirror_call *call);
 int uhmm_dmirror_migrate_to_sys(struct dmirror_call *call);
 int uhmm_dmirror_snapshot(struct dmirror_call *call);
 int uhmm_dmirror_release_pages(struct dmirror_call *call);
+int uhmm_dmirror_exclusive(struct dmirror_call *call);
+int uhmm_dmirror_check_exclusive(struct dmirror_call *call);
+
+/**
+ * uhmm_dmirror_read_back() - (yields) the data of the range to the caller's
+ * buffer, as far as the mirror's page table has it
+ * Return: 0; -ENOENT a page is not there; -EFAULT the buffer; -ENOMEM
+ */
+int uhmm_dmirror_read_back(struct dmirror_call *call);
 
 /** uhmm_dmirror_entry() - word of page @vpn, 0 when there is none */
 uint64_t uhmm_dmirror_entry(const struct dmirror *m, uhmm_vpn_t vpn);
@@ -74,10 +91,15 @@ uint64_t uhmm_dmirror_entry(const struct dmirror *m, uhmm_vpn_t vpn);
 UHMM_CHECKED int uhmm_dmirror_store(struct dmirror *m, uhmm_vpn_t vpn,
 				    uint64_t entry);
 
+/** uhmm_dmirror_next() - the first page in [*@vpn, @end) that has one */
+bool uhmm_dmirror_next(const struct dmirror *m, uhmm_vpn_t *vpn,
+		       uhmm_vpn_t end);
+
 /** uhmm_dmirror_forget() - take the entries of @r out */
 void uhmm_dmirror_forget(struct dmirror *m, struct uhmm_range r);
 
-/** uhmm_dmirror_is_own() - is the page at @vpn on this mirror's device? */
+/** uhmm_dmirror_is_own() - can the device reach the page at @vpn in device
+ * memory: on this mirror's device, or exclusively this mirror's? */
 bool uhmm_dmirror_is_own(const struct dmirror *m, uhmm_vpn_t vpn,
 			 uhmm_dpfn_t *dpfn);
 
@@ -88,6 +110,14 @@ bool uhmm_dmirror_is_own(const struct dmirror *m, uhmm_vpn_t vpn,
  */
 int64_t uhmm_dmirror_copy_out(struct dmirror *m, struct uhmm_range r,
 			      unsigned char *buf);
+
+/**
+ * uhmm_dmirror_bounce() - a buffer for all of call->range; free() it
+ * @bytes: (out) its size
+ * Return: NULL no memory
+ */
+unsigned char *uhmm_dmirror_bounce(const struct dmirror_call *call,
+				   uint64_t *bytes);
 
 /** uhmm_dmirror_evict() - (yields) everything on the device goes home */
 void uhmm_dmirror_evict(struct uhmm_device *dev);

@@ -90,16 +90,20 @@ static void allocate(struct dmirror *m, struct piece *p)
 	}
 }
 
-/* Pages that moved are in the mirror's table. A table that is full costs a
- * fault later, nothing else. */
+/* Pages that moved are in the mirror's table, as they are now: what the program
+ * did meanwhile counts. A table that is full costs a fault later, nothing
+ * else. */
 static void map_moved(struct dmirror *m, struct piece *p)
 {
 	for (uint64_t i = 0; i < npages_of(p); i++) {
 		uint64_t entry = DMIRROR_ENTRY_VALID;
+		uhmm_dpfn_t dpfn;
 
-		if (!(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE))
+		if (!(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE) ||
+		    !uhmm_dmirror_is_own(m, vpn_of(p, i), &dpfn))
 			continue;
-		if (p->src[i] & UHMM_MIGRATE_PFN_WRITE)
+		if (uhmm_softleaf_is_device_private_write(
+			    uhmm_mm_leaf(m->mm, vpn_of(p, i))))
 			entry |= DMIRROR_ENTRY_WRITE;
 		m->dev->count.migrate_to_dev_pages++;
 		if (uhmm_dmirror_store(m, vpn_of(p, i), entry))
@@ -120,25 +124,25 @@ static int migrate_all_to_dev(struct dmirror_call *call, struct piece *p)
 			return err;
 		allocate(m, p);
 		uhmm_migrate_vma_pages(&p->args);
-		map_moved(m, p);
 		uhmm_migrate_vma_finalize(&p->args);
+		map_moved(m, p);
 		at = p->args.range.end;
 	}
 	return 0;
 }
 
 /* Hand the data back: ENOENT unless every page is in this mirror's table. */
-static int read_back(struct dmirror_call *call)
+int uhmm_dmirror_read_back(struct dmirror_call *call)
 {
-	uint64_t bytes = call->cmd.npages * call->mirror->mm->core->page_bytes;
-	unsigned char *buf = malloc(bytes);
+	uint64_t bytes;
+	unsigned char *buf = uhmm_dmirror_bounce(call, &bytes);
 	int64_t done;
 	int err = 0;
 
 	if (!buf)
 		return -ENOMEM;
 	done = uhmm_dmirror_copy_out(call->mirror, call->range, buf);
-	if (done != (int64_t)call->cmd.npages)
+	if (done != (int64_t)uhmm_range_npages(call->range))
 		err = -ENOENT;
 	else if (call->user->copy_to(call->user, call->cmd.ptr, buf, bytes))
 		err = -EFAULT;
@@ -156,8 +160,8 @@ int uhmm_dmirror_migrate_to_dev(struct dmirror_call *call)
 	err = migrate_all_to_dev(call, p);
 	free(p);
 	if (!err)
-		err = read_back(call);
-	call->cmd.cpages = call->cmd.npages;
+		err = uhmm_dmirror_read_back(call);
+	call->cmd.cpages = uhmm_range_npages(call->range);
 	return err;
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "device/dmirror.h"
 #include "mm/range_fault.h"
@@ -146,32 +147,37 @@ static int fault_rest(struct dmirror *m, struct uhmm_range r, bool write)
 /* Entries of ordinary pages do not outlive the command (dmirror.h). */
 static void forget_system(struct dmirror *m, struct uhmm_range r)
 {
-	uint64_t at = r.start.val, entry;
 	uhmm_dpfn_t dpfn;
 
-	for (; uhmm_table_next(&m->mm->core->store, &m->pt, &at, r.end.val,
-			       &entry);
-	     at++)
-		if (!uhmm_dmirror_is_own(m, UHMM_VPN(at), &dpfn))
-			uhmm_table_clear(&m->mm->core->store, &m->pt, at);
+	for (; uhmm_dmirror_next(m, &r.start, r.end); r.start.val++)
+		if (!uhmm_dmirror_is_own(m, r.start, &dpfn))
+			uhmm_dmirror_forget(m, uhmm_range_of(r.start, 1));
 }
 
-/* Read or write the range of @call through @buf. */
+/* Read or write the range of @call through @buf. The kernel's driver tries for
+ * ever; here a page that is said to be there and cannot be copied all the same
+ * ends it. */
 static int transfer(struct dmirror_call *call, unsigned char *buf, bool write)
 {
 	struct dmirror *m = call->mirror;
+	struct uhmm_core *core = m->mm->core;
 	struct uhmm_range rest = call->range;
-	int err = 0;
+	uint64_t deadline = 0;
 
 	for (;;) {
 		int64_t done = copy_pages(m, rest, buf, write);
+		int err;
 
 		if (done < 0)
 			return -EFAULT;
-		buf += (uint64_t)done * m->mm->core->page_bytes;
+		buf += (uint64_t)done * core->page_bytes;
 		rest.start.val += (uint64_t)done;
 		if (rest.start.val == rest.end.val)
 			return 0;
+		if (done || !deadline)
+			deadline = core->ops->now_ns(core) + DMIRROR_TIMEOUT_NS;
+		else if (core->ops->now_ns(core) >= deadline)
+			return -EBUSY;
 		err = fault_rest(m, rest, write);
 		if (err)
 			return err;
@@ -179,18 +185,24 @@ static int transfer(struct dmirror_call *call, unsigned char *buf, bool write)
 	}
 }
 
-/* Room for the whole range, as the driver has it. */
-static unsigned char *bounce(const struct dmirror_call *call)
+/* Room for the whole range, as the driver has it; never more than there is
+ * memory, whatever malloc() would promise. */
+unsigned char *uhmm_dmirror_bounce(const struct dmirror_call *call,
+				   uint64_t *bytes)
 {
-	uint64_t bytes = call->cmd.npages * call->mirror->mm->core->page_bytes;
+	long npages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
 
-	return bytes > SIZE_MAX / 4 ? NULL : malloc(bytes);
+	*bytes = uhmm_range_npages(call->range) *
+		 call->mirror->mm->core->page_bytes;
+	if (npages > 0 && page > 0 && *bytes / (uint64_t)page > (uint64_t)npages)
+		return NULL;
+	return malloc(*bytes);
 }
 
 int uhmm_dmirror_read(struct dmirror_call *call)
 {
-	uint64_t bytes = call->cmd.npages * call->mirror->mm->core->page_bytes;
-	unsigned char *buf = bounce(call);
+	uint64_t bytes;
+	unsigned char *buf = uhmm_dmirror_bounce(call, &bytes);
 	int err;
 
 	if (!buf)
@@ -200,14 +212,14 @@ int uhmm_dmirror_read(struct dmirror_call *call)
 	if (!err && call->user->copy_to(call->user, call->cmd.ptr, buf, bytes))
 		err = -EFAULT;
 	free(buf);
-	call->cmd.cpages = call->cmd.npages;
+	call->cmd.cpages = uhmm_range_npages(call->range);
 	return err;
 }
 
 int uhmm_dmirror_write(struct dmirror_call *call)
 {
-	uint64_t bytes = call->cmd.npages * call->mirror->mm->core->page_bytes;
-	unsigned char *buf = bounce(call);
+	uint64_t bytes;
+	unsigned char *buf = uhmm_dmirror_bounce(call, &bytes);
 	int err = 0;
 
 	if (!buf)
@@ -218,6 +230,6 @@ int uhmm_dmirror_write(struct dmirror_call *call)
 		err = transfer(call, buf, true);
 	forget_system(call->mirror, call->range);
 	free(buf);
-	call->cmd.cpages = call->cmd.npages;
+	call->cmd.cpages = uhmm_range_npages(call->range);
 	return err;
 }

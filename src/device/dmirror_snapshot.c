@@ -69,6 +69,6 @@ int uhmm_dmirror_snapshot(struct dmirror_call *call)
 		ptr += n;
 		at = r.end;
 	}
-	call->cmd.cpages = call->cmd.npages;
+	call->cmd.cpages = uhmm_range_npages(call->range);
 	return 0;
 }

@@ -7,7 +7,8 @@
 
 #include "mm/migrate.h"
 
-/* No entry: a hole in trapped memory, or a page that may be written again. */
+/* An ordinary page: a hole in trapped memory, or a page that may be written
+ * again. */
 static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 {
 	struct uhmm_range r = uhmm_range_of(vpn, 1);
@@ -16,8 +17,11 @@ static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 
 	if (err)
 		return err;
-	if (pte & UHMM_PTE_PRESENT)
+	if (pte & UHMM_PTE_PRESENT) {
+		if (write)
+			uhmm_mm_written(mm, r);
 		return mm->ops->unprotect(mm->ops_ctx, r);
+	}
 	err = mm->ops->give_zero(mm->ops_ctx, vpn, write);
 	if (err == -ENOENT)
 		return mm->ops->wake(mm->ops_ctx, r);
@@ -52,9 +56,9 @@ int uhmm_cpu_fault(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 
 	if (mm->gone)
 		return -ESRCH;
-	if (uhmm_softleaf_is_device_private(leaf))
+	if (uhmm_softleaf_is_away(leaf))
 		return to_ram(mm, vpn, leaf, write);
-	assert(uhmm_softleaf_is_none(leaf));
+	assert(uhmm_softleaf_is_ordinary(leaf));
 	return settle_ordinary(mm, vpn, write);
 }
 

@@ -75,12 +75,14 @@ void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r)
 		uhmm_shadow_change(store, mm->slot, vpn, without_write(leaf));
 }
 
-/* What both have after the fork: the device page, read-only. */
+/* What both have after the fork: the same, read-only. */
 static uhmm_softleaf_t shared_by_fork(uhmm_softleaf_t leaf)
 {
-	enum uhmm_softleaf_type type = UHMM_SOFTLEAF_DEVICE_PRIVATE_READ;
+	enum uhmm_softleaf_type type = uhmm_softleaf_type(leaf);
 
-	if (uhmm_softleaf_is_migration_device_private(leaf))
+	if (uhmm_softleaf_is_device_private(leaf))
+		type = UHMM_SOFTLEAF_DEVICE_PRIVATE_READ;
+	else if (uhmm_softleaf_is_migration_device_private(leaf))
 		type = UHMM_SOFTLEAF_MIGRATION_DEVICE_PRIVATE_READ;
 	return uhmm_softleaf_with_bits(
 		uhmm_softleaf_mk(type, uhmm_softleaf_offset(leaf)),
@@ -98,7 +100,8 @@ int uhmm_event_fork(struct uhmm_mm *parent, struct uhmm_mm *child)
 	     vpn.val++) {
 		uhmm_softleaf_t shared;
 
-		if (!uhmm_softleaf_has_dpfn(leaf) ||
+		if ((!uhmm_softleaf_has_dpfn(leaf) &&
+		     !uhmm_softleaf_is_present_read(leaf)) ||
 		    (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED))
 			continue;
 		shared = shared_by_fork(leaf);

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#include "mm/pagemap.h"
+
 static_assert(sizeof(struct uhmm_flight) <= UHMM_FLIGHT_BYTES,
 	      "a flight fits its slab object");
 
@@ -88,7 +90,7 @@ void uhmm_flight_land(struct uhmm_mm *mm, uint32_t index, uint64_t i,
 	assert(!uhmm_softleaf_is_none(uhmm_flight_entry(mm, index, i)));
 	err = uhmm_shadow_set(&mm->core->store, mm->slot,
 			      UHMM_VPN(flight->page[i].vpn),
-			      uhmm_softleaf_from_dpfn(dpfn, write));
+			      uhmm_pagemap_leaf(mm->core, dpfn, write));
 	/* The node is there and a first mapping needs no memory. */
 	assert(err == 0);
 	flight->page[i].dpfn = 0;

@@ -44,8 +44,8 @@ struct uhmm_flight *uhmm_flight_at(const struct uhmm_core *core,
 				   uint32_t index);
 
 /**
- * uhmm_flight_board() - lock page @i: its entry, none so far, becomes a
- * migration entry of this flight
+ * uhmm_flight_board() - lock page @i: its entry, of an ordinary page, becomes
+ * a migration entry of this flight
  * Return: 0; -ENOMEM
  */
 UHMM_CHECKED int uhmm_flight_board(struct uhmm_mm *mm, uint32_t index,
@@ -65,8 +65,8 @@ bool uhmm_flight_is_still(struct uhmm_mm *mm, uint32_t index, uint64_t i);
 /** uhmm_flight_leave() - page @i leaves: its entry becomes none */
 void uhmm_flight_leave(struct uhmm_mm *mm, uint32_t index, uint64_t i);
 
-/** uhmm_flight_land() - page @i is on the device now: its entry becomes a
- *  device-private entry of page[i].dpfn */
+/** uhmm_flight_land() - page @i has arrived: its entry becomes that of
+ *  page[i].dpfn */
 void uhmm_flight_land(struct uhmm_mm *mm, uint32_t index, uint64_t i,
 		      bool write);
 

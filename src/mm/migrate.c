@@ -134,7 +134,8 @@ static int board_all(struct uhmm_migrate_vma *args)
 	if (!args->flight)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < npages_of(args); i++) {
-		if (!uhmm_softleaf_is_none(uhmm_mm_leaf(mm, vpn_of(args, i))))
+		if (!uhmm_softleaf_is_ordinary(
+			    uhmm_mm_leaf(mm, vpn_of(args, i))))
 			continue;
 		if (uhmm_flight_board(mm, args->flight, i) == 0)
 			boarded++;

@@ -31,6 +31,7 @@ int uhmm_core_init(struct uhmm_core *core, struct uhmm_store store,
 	core->pmd_npages = pmd_bytes / page_bytes;
 	uhmm_list_init(&core->mms);
 	uhmm_list_init(&core->pagemaps);
+	core->exclusive = NULL;
 	return 0;
 }
 
@@ -93,6 +94,18 @@ void uhmm_mm_drop(struct uhmm_mm *mm, struct uhmm_range r)
 {
 	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_UNMAP, NULL);
 	drop_entries(mm, r);
+}
+
+void uhmm_mm_written(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	struct uhmm_store *store = &mm->core->store;
+	uhmm_softleaf_t leaf;
+
+	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_CLEAR, NULL);
+	for (; uhmm_shadow_next(store, mm->slot, &r.start, r.end, &leaf);
+	     r.start.val++)
+		if (uhmm_softleaf_is_present_read(leaf))
+			uhmm_shadow_clear(store, mm->slot, r.start);
 }
 
 void uhmm_mm_exit(struct uhmm_mm *mm)

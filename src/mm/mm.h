@@ -53,6 +53,7 @@ struct uhmm_core {
 	struct uhmm_list mms;		/* of uhmm_mm.link */
 	struct uhmm_mm **mm_by_slot;
 	struct uhmm_list pagemaps;	/* of uhmm_pagemap.link */
+	struct uhmm_pagemap *exclusive;	/* of exclusive.h, NULL: no room */
 };
 
 /** struct uhmm_mm - one mirrored address space */
@@ -116,6 +117,13 @@ uhmm_softleaf_t uhmm_mm_wait_leaf(struct uhmm_mm *mm, uhmm_vpn_t vpn);
  * entries go, and a page on its way is marked so that it goes when it arrives
  */
 void uhmm_mm_drop(struct uhmm_mm *mm, struct uhmm_range r);
+
+/**
+ * uhmm_mm_written() - ordinary pages of @r are about to be written: what was
+ * read-only is so no more, and whoever remembers it forgets it
+ * Kernel: do_wp_page().
+ */
+void uhmm_mm_written(struct uhmm_mm *mm, struct uhmm_range r);
 
 /**
  * uhmm_mm_settle() - entries of @mm went away: where none is left at all, its

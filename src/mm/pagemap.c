@@ -60,6 +60,18 @@ struct uhmm_pagemap *uhmm_pagemap_of(struct uhmm_core *core, uhmm_dpfn_t dpfn)
 	return NULL;
 }
 
+uhmm_softleaf_t uhmm_pagemap_leaf(struct uhmm_core *core, uhmm_dpfn_t dpfn,
+				  bool write)
+{
+	uint32_t range = uhmm_dpfn_lookup(&core->store, dpfn);
+
+	assert(range);
+	if (uhmm_dpfn_range(&core->store, range)->kind == UHMM_MEMORY_EXCLUSIVE)
+		return uhmm_softleaf_mk(UHMM_SOFTLEAF_DEVICE_EXCLUSIVE,
+					dpfn.val);
+	return uhmm_softleaf_from_dpfn(dpfn, write);
+}
+
 static struct uhmm_dpfn_range *range_of(const struct uhmm_pagemap *pgmap)
 {
 	return uhmm_dpfn_range(&pgmap->core->store, pgmap->range);

@@ -13,6 +13,8 @@
 enum uhmm_memory_type {
 	UHMM_MEMORY_DEVICE_PRIVATE = 1,
 	UHMM_MEMORY_DEVICE_COHERENT = 2,
+	/* no device's: where pages are that one has for itself (exclusive.h) */
+	UHMM_MEMORY_EXCLUSIVE = 3,
 };
 
 /** A CPU touched device pages. What a driver's migrate_to_ram is told. */
@@ -61,6 +63,13 @@ UHMM_CHECKED int uhmm_pagemap_alloc(struct uhmm_pagemap *pgmap,
 
 /** uhmm_pagemap_of() - the pagemap that @dpfn is of, or NULL */
 struct uhmm_pagemap *uhmm_pagemap_of(struct uhmm_core *core, uhmm_dpfn_t dpfn);
+
+/**
+ * uhmm_pagemap_leaf() - the entry that stands for device page @dpfn, which
+ * kind follows from whose page it is (S1.7)
+ */
+uhmm_softleaf_t uhmm_pagemap_leaf(struct uhmm_core *core, uhmm_dpfn_t dpfn,
+				  bool write);
 
 /** uhmm_pagemap_first(), _end() - its numbers */
 uhmm_dpfn_t uhmm_pagemap_first(const struct uhmm_pagemap *pgmap);

@@ -18,6 +18,7 @@
 
 /* One piece: pages [range) of the mapping @vma; results go to @out. */
 struct piece {
+	struct uhmm_range_fault *call;
 	struct uhmm_mm *mm;
 	const struct uhmm_pagemap *pgmap;
 	uint64_t request;		/* default_flags */
@@ -140,23 +141,37 @@ static enum need look(struct piece *p, uint64_t i)
 	uhmm_vpn_t vpn = UHMM_VPN(p->range.start.val + i);
 	uhmm_softleaf_t leaf = uhmm_mm_leaf(p->mm, vpn);
 
-	if (uhmm_softleaf_is_none(leaf))
+	if (uhmm_softleaf_is_ordinary(leaf))
 		return look_ordinary(p, i);
 	return look_leaf(p, i, leaf);
+}
+
+/* We write: all who know these pages forget them. That we ourselves caused
+ * this invalidation is no reason to begin again. */
+static void announce_write(struct piece *p, struct uhmm_range r)
+{
+	struct uhmm_range_fault *call = p->call;
+	bool fresh = !uhmm_notifier_read_retry(call->notifier,
+					       call->notifier_seq);
+
+	uhmm_mm_written(p->mm, r);
+	if (fresh)
+		call->notifier_seq = uhmm_notifier_read_begin(call->notifier);
 }
 
 /* Fault in the run of pages from @i on that all need @need. */
 static int fault_run(struct piece *p, uint64_t i, enum need need)
 {
 	uint64_t n = uhmm_range_npages(p->range), end = i + 1;
+	struct uhmm_range r;
 	int err;
 
 	while (end < n && look(p, end) == need)
 		end++;
-	err = p->mm->ops->fault_in(
-		p->mm->ops_ctx,
-		uhmm_range_of(UHMM_VPN(p->range.start.val + i), end - i),
-		need == NEED_WRITE);
+	r = uhmm_range_of(UHMM_VPN(p->range.start.val + i), end - i);
+	if (need == NEED_WRITE)
+		announce_write(p, r);
+	err = p->mm->ops->fault_in(p->mm->ops_ctx, r, need == NEED_WRITE);
 	for (; !err && need == NEED_WRITE && i < end; i++)
 		p->made_writable[i / 64] |= UINT64_C(1) << (i % 64);
 	return err;
@@ -230,7 +245,7 @@ static int do_mapping(struct uhmm_range_fault *range, uhmm_vpn_t *at)
 {
 	struct uhmm_mm *mm = range->notifier->mm;
 	struct uhmm_range rest = { *at, range->range.end };
-	struct piece p = { .mm = mm, .pgmap = range->pgmap,
+	struct piece p = { .call = range, .mm = mm, .pgmap = range->pgmap,
 			   .request = range->default_flags };
 	int err = mm->ops->vma_find(mm->ops_ctx, *at, &p.vma);
 

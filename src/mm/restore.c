@@ -2,9 +2,12 @@
 /* restore.c - device pages on their way back (restore.h) */
 #include "mm/restore.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "mm/pagemap.h"
 
 /* Runs handed to the engine in one call. */
 #define NRUNS 64
@@ -24,13 +27,23 @@ static int add_leg(struct uhmm_restore *r, struct uhmm_leg leg)
 	return 0;
 }
 
+/* May the page be written at once when it is back? An exclusive entry says
+ * nothing of that: its page may unless a fork shared it. */
+static bool is_writable(struct uhmm_core *core, uhmm_dpfn_t dpfn,
+			uhmm_softleaf_t leaf)
+{
+	if (uhmm_softleaf_is_device_exclusive(leaf))
+		return uhmm_page_mapcount(&core->store, dpfn) == 1;
+	return uhmm_softleaf_is_device_private_write(leaf);
+}
+
 /* Lock one mapping of a page. */
 static int lock_leg(struct uhmm_restore *r, uhmm_dpfn_t dpfn,
 		    struct uhmm_mapping at)
 {
 	struct uhmm_store *store = &r->core->store;
 	uhmm_softleaf_t leaf = uhmm_shadow_get(store, at.mm, at.vpn);
-	bool write = uhmm_softleaf_is_device_private_write(leaf);
+	bool write = is_writable(r->core, dpfn, leaf);
 	struct uhmm_mm *mm = uhmm_mm_find(r->core, at.mm);
 	int err = add_leg(r, (struct uhmm_leg){ .dpfn = dpfn, .at = at,
 						.mm = mm, .write = write,
@@ -57,7 +70,8 @@ static void unlock_leg(struct uhmm_restore *r, const struct uhmm_leg *leg,
 
 	uhmm_shadow_change(store, at.mm, at.vpn,
 			   uhmm_softleaf_with_bits(
-				   uhmm_softleaf_from_dpfn(leg->dpfn, write),
+				   uhmm_pagemap_leaf(r->core, leg->dpfn,
+						     write),
 				   uhmm_softleaf_bits(leaf)));
 }
 
@@ -219,6 +233,24 @@ static void unlock_latecomers(struct uhmm_restore *r,
 			unlock_leg(r, leg, at);
 }
 
+/* The entry goes; a page given read-only is marked as such. */
+static void come_home(struct uhmm_restore *r, const struct uhmm_leg *leg,
+		      struct uhmm_mapping at)
+{
+	struct uhmm_store *store = &r->core->store;
+	uhmm_softleaf_t leaf = uhmm_shadow_get(store, at.mm, at.vpn);
+	int err;
+
+	if (!leg->given || leg->write ||
+	    (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED)) {
+		uhmm_shadow_clear(store, at.mm, at.vpn);
+		return;
+	}
+	err = uhmm_shadow_set(store, at.mm, at.vpn,
+			      uhmm_softleaf_mk(UHMM_SOFTLEAF_PRESENT_READ, 0));
+	assert(err == 0);	/* replaces an entry */
+}
+
 static uint64_t finish_leg(struct uhmm_restore *r, const struct uhmm_leg *leg)
 {
 	struct uhmm_mapping at;
@@ -229,7 +261,7 @@ static uint64_t finish_leg(struct uhmm_restore *r, const struct uhmm_leg *leg)
 		unlock_leg(r, leg, at);
 		return 0;
 	}
-	uhmm_shadow_clear(&r->core->store, at.mm, at.vpn);
+	come_home(r, leg, at);
 	return leg->given;
 }
 

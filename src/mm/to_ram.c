@@ -26,7 +26,7 @@ static uint64_t bring_back(struct uhmm_restore *r)
 static bool is_of(struct uhmm_core *core, uhmm_softleaf_t leaf,
 		  const struct uhmm_pagemap *pgmap)
 {
-	return uhmm_softleaf_is_device_private(leaf) &&
+	return uhmm_softleaf_is_away(leaf) &&
 	       (!pgmap ||
 		uhmm_pagemap_of(core, uhmm_softleaf_to_dpfn(leaf)) == pgmap);
 }

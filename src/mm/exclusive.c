@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* exclusive.c - pages that one device has for itself (exclusive.h) */
+#include "mm/exclusive.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "mm/migrate.h"
+
+/* How often a page may slip away between faulting it in and taking it. */
+#define TRIES 64
+
+/* A CPU touched such a page. */
+static int migrate_to_ram(struct uhmm_device_fault *fault)
+{
+	int64_t back = uhmm_migrate_to_ram(fault->mm,
+					   uhmm_range_of(fault->vpn, 1),
+					   fault->pgmap);
+
+	return back < 0 ? (int)back : 0;
+}
+
+static const struct uhmm_pagemap_ops exclusive_ops = {
+	.migrate_to_ram = migrate_to_ram,
+};
+
+int uhmm_exclusive_init(struct uhmm_core *core, struct uhmm_pagemap *pgmap,
+			uint64_t npages)
+{
+	int err;
+
+	pgmap->type = UHMM_MEMORY_EXCLUSIVE;
+	pgmap->npages = npages;
+	pgmap->ops = &exclusive_ops;
+	err = uhmm_memremap_device_private_pagemap(core, pgmap);
+	if (!err)
+		core->exclusive = pgmap;
+	return err;
+}
+
+/* Room for one attempt. */
+struct attempt {
+	struct uhmm_migrate_vma args;
+	uint64_t src[UHMM_MIGRATE_NPAGES_MAX];
+	uint64_t dst[UHMM_MIGRATE_NPAGES_MAX];
+};
+
+static int check_vma(struct uhmm_mm *mm, uhmm_vpn_t at, struct uhmm_vma *vma)
+{
+	int err = mm->gone ? -ESRCH :
+			     mm->ops->vma_find(mm->ops_ctx, at, vma);
+
+	if (err)
+		return err == -ENOENT ? -EFAULT : err;
+	if (vma->range.start.val > at.val || !vma->write || vma->pfnmap)
+		return -EFAULT;
+	if (vma->shared || !vma->anon || vma->hugetlb || vma->special)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/* Pages that are elsewhere come back, all are present and writable. */
+static int fault_in(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	int64_t back = uhmm_migrate_to_ram(mm, r, NULL);
+	uhmm_softleaf_t leaf;
+
+	if (back < 0)
+		return (int)back;
+	for (uhmm_vpn_t v = r.start; v.val < r.end.val; v.val++) {
+		leaf = uhmm_mm_wait_leaf(mm, v);
+		if (!uhmm_softleaf_is_ordinary(leaf))
+			return 0;	/* someone was faster: try again */
+	}
+	if (mm->gone)
+		return -ESRCH;
+	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_EXCLUSIVE, NULL);
+	uhmm_mm_written(mm, r);
+	return mm->ops->fault_in(mm->ops_ctx, r, true);
+}
+
+/* Destinations for the pages that are really there. */
+static void allocate(struct attempt *a)
+{
+	struct uhmm_pagemap *pgmap = a->args.pgmap;
+	uint64_t npages = uhmm_range_npages(a->args.range);
+
+	for (uint64_t i = 0; i < npages; i++) {
+		uhmm_dpfn_t dpfn;
+
+		if ((a->src[i] & UHMM_MIGRATE_PFN_MIGRATE) &&
+		    (a->src[i] & UHMM_MIGRATE_PFN_VALID) &&
+		    uhmm_pagemap_alloc(pgmap, 0, &dpfn) == 0)
+			a->dst[i] = uhmm_migrate_pfn(dpfn);
+	}
+}
+
+static int take(struct attempt *a, struct uhmm_mm *mm, struct uhmm_range r)
+{
+	int err;
+
+	a->args = (struct uhmm_migrate_vma){
+		.mm = mm,
+		.range = r,
+		.src = a->src,
+		.dst = a->dst,
+		.pgmap = mm->core->exclusive,
+		.flags = UHMM_MIGRATE_VMA_SELECT_SYSTEM,
+	};
+	err = uhmm_migrate_vma_setup(&a->args);
+	if (err)
+		return err == -EINVAL ? -EFAULT : err;
+	allocate(a);
+	uhmm_migrate_vma_pages(&a->args);
+	uhmm_migrate_vma_finalize(&a->args);
+	return 0;
+}
+
+/* Pages of @r, from its start, that are exclusive. */
+static uint64_t count_done(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	uint64_t n = 0;
+
+	while (n < uhmm_range_npages(r) &&
+	       uhmm_softleaf_is_device_exclusive(
+		       uhmm_mm_leaf(mm, UHMM_VPN(r.start.val + n))))
+		n++;
+	return n;
+}
+
+/* Pages that were already exclusive were given back first, so those that are
+ * now are the caller's. */
+static int take_all(struct attempt *a, struct uhmm_mm *mm,
+		    struct uhmm_range r, uint64_t *done)
+{
+	for (int i = 0; i < TRIES; i++) {
+		struct uhmm_range rest = { UHMM_VPN(r.start.val + *done),
+					   r.end };
+		int err = fault_in(mm, rest);
+
+		if (!err)
+			err = take(a, mm, rest);
+		if (err)
+			return err;
+		*done += count_done(mm, rest);
+		if (*done == uhmm_range_npages(r))
+			return 0;
+	}
+	return -EBUSY;
+}
+
+int uhmm_make_device_exclusive(struct uhmm_mm *mm, struct uhmm_range r,
+			       uint64_t *done)
+{
+	struct attempt *a = malloc(sizeof(*a));
+	int err = 0;
+
+	*done = 0;
+	if (!a || !mm->core->exclusive) {
+		free(a);
+		return -ENOMEM;
+	}
+	while (!err && *done < uhmm_range_npages(r)) {
+		uhmm_vpn_t at = UHMM_VPN(r.start.val + *done);
+		struct uhmm_range part = { at, r.end };
+		uint64_t n = 0;
+		struct uhmm_vma vma;
+
+		err = check_vma(mm, at, &vma);
+		if (!err)
+			err = take_all(a, mm, uhmm_range_clip(part, vma.range),
+				       &n);
+		*done += n;
+	}
+	free(a);
+	return err;
+}
