@@ -9,7 +9,7 @@
 
 const char cli_run_help[] =
 	"usage: uhmm run [OPTION]... [--] PROG [ARG]...\n"
-	"Run PROG with /dev/hmm_dmirror0..3 served by a private daemon, which\n"
+	"Run PROG with /dev/hmm_dmirrorN served by a private daemon, which\n"
 	"ends when PROG and all its descendants are gone.\n\n"
 	"  --engine auto|copy      how pages are taken from the CPU\n"
 	"  --loop auto|uring|epoll how the daemon waits for events\n"
