@@ -41,8 +41,9 @@ struct co {
 	struct uhmm_list link;	/* in runq or pool */
 	struct uhmm_list timer;	/* in sleepers */
 	struct co_sched *sched;
-	enum co_state state;	/* READY and WAITING: under sched->lock */
+	enum co_state state;	/* under sched->lock */
 	bool woken;		/* a wake-up came before the yield; same lock */
+	bool ended;		/* it may go to the pool */
 	bool timed_out;
 	uint64_t deadline_ns;
 	co_fn *fn;
@@ -135,7 +136,7 @@ static void co_main_loop(void)
 	co_fiber_arrive(&co->ctx.fiber);
 	for (;;) {
 		co->fn(co->arg);
-		co->state = CO_IDLE;
+		co->ended = true;
 		suspend(co);
 	}
 }
@@ -196,6 +197,7 @@ static void put_idle(struct co_sched *s, struct co *co)
 
 	pthread_mutex_lock(&s->lock);
 	s->njobs--;
+	co->state = CO_IDLE;
 	keep = s->npool < POOL_MAX;
 	if (keep) {
 		uhmm_list_add_head(&s->pool, &co->link);
@@ -264,8 +266,9 @@ int co_spawn(struct co_sched *s, co_fn *fn, void *arg)
 	co->fn = fn;
 	co->arg = arg;
 	co->local = NULL;
-	co->woken = false;
+	co->ended = false;
 	pthread_mutex_lock(&s->lock);
+	co->woken = false;
 	s->njobs++;
 	make_ready(co);
 	pthread_mutex_unlock(&s->lock);
@@ -319,7 +322,7 @@ static void run_one(struct co_sched *s, struct co *co)
 	s->current = co;
 	resume(co);
 	s->current = NULL;
-	if (co->state == CO_IDLE)
+	if (co->ended)
 		put_idle(s, co);
 }
 

@@ -146,6 +146,7 @@ static void evict_all(struct daemon *d)
 {
 	for (unsigned int i = 0; i < d->core.ndevs; i++)
 		uhmm_migrate_evict(&d->core.dev[i].pgmap);
+	uhmm_migrate_evict(&d->core.exclusive);
 }
 
 static void end_channels(struct uhmm_list *channels)
