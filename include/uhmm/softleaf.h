@@ -39,9 +39,6 @@ enum uhmm_softleaf_type {
 	/* A device alone may touch the page now; whoever else does gets it
 	 * back first. It waits in a device page that is no device's. */
 	UHMM_SOFTLEAF_DEVICE_EXCLUSIVE,
-	/* An ordinary page that is present, read-only though its mapping may
-	 * be written: the next write makes it ordinary again. No offset. */
-	UHMM_SOFTLEAF_PRESENT_READ,
 	UHMM_NR_SOFTLEAF_TYPES
 };
 
@@ -187,18 +184,6 @@ static inline bool uhmm_softleaf_is_device_private(uhmm_softleaf_t leaf)
 static inline bool uhmm_softleaf_is_device_exclusive(uhmm_softleaf_t leaf)
 {
 	return uhmm_softleaf_type(leaf) == UHMM_SOFTLEAF_DEVICE_EXCLUSIVE;
-}
-
-static inline bool uhmm_softleaf_is_present_read(uhmm_softleaf_t leaf)
-{
-	return uhmm_softleaf_type(leaf) == UHMM_SOFTLEAF_PRESENT_READ;
-}
-
-/** uhmm_softleaf_is_ordinary() - what is there is asked of the kernel */
-static inline bool uhmm_softleaf_is_ordinary(uhmm_softleaf_t leaf)
-{
-	return uhmm_softleaf_is_none(leaf) ||
-	       uhmm_softleaf_is_present_read(leaf);
 }
 
 /** uhmm_softleaf_is_away() - not on its way, and not where a CPU gets at it */

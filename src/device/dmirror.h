@@ -6,9 +6,9 @@
  * whether the device may read or write it without asking; the notifier takes
  * entries out when the program's pages change.
  *
- * Entries of system pages are kept for the length of one command only: a
- * daemon is not told of every change to ordinary memory. Entries of pages on
- * this device stay until something happens to the page.
+ * Pages it has entries of are watched, so that what the program does to them is
+ * told; where a mapping cannot be (a file on disk) entries are kept for the
+ * length of one command only.
  *
  * Map:  dmirror.c          life of device and mirror, commands, checks
  *       dmirror_rw.c       READ, WRITE

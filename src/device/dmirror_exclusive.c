@@ -5,15 +5,18 @@
 #include "device/dmirror.h"
 #include "mm/exclusive.h"
 
-/* Tag the pages that are exclusive now as this mirror's. */
+/* Tag the pages that are exclusive now as this mirror's. One that is no longer
+ * was touched while those behind it were taken. */
 static int tag(struct dmirror *m, struct uhmm_range r)
 {
 	int err = 0;
 
 	m->dev->count.exclusive_pages += uhmm_range_npages(r);
 	for (uhmm_vpn_t v = r.start; !err && v.val < r.end.val; v.val++)
-		err = uhmm_dmirror_store(
-			m, v, DMIRROR_ENTRY_VALID | DMIRROR_ENTRY_ATOMIC);
+		if (uhmm_softleaf_is_device_exclusive(uhmm_mm_leaf(m->mm, v)))
+			err = uhmm_dmirror_store(
+				m, v,
+				DMIRROR_ENTRY_VALID | DMIRROR_ENTRY_ATOMIC);
 	return err;
 }
 
@@ -43,7 +46,7 @@ int uhmm_dmirror_exclusive(struct dmirror_call *call)
 			return err;
 		rest.start = piece.end;
 	}
-	call->cmd.cpages = call->cmd.npages;
+	call->cmd.cpages = uhmm_range_npages(call->range);
 	return uhmm_dmirror_read_back(call);
 }
 

@@ -106,6 +106,55 @@ static int store_all(struct dmirror *m, struct uhmm_range r,
 	return 0;
 }
 
+static bool is_read_only(uint64_t pfn)
+{
+	return (pfn & UHMM_HMM_PFN_VALID) && !(pfn & UHMM_HMM_PFN_WRITE) &&
+	       !(pfn & UHMM_HMM_PFN_DEVICE_PRIVATE);
+}
+
+/* Protect what of @r lies in a mapping that may be written: a write to it
+ * replaces the page (zero page, copy on write) and must be told. */
+static int protect_run(struct dmirror *m, struct uhmm_range r)
+{
+	const struct uhmm_mm_ops *ops = m->mm->ops;
+	struct uhmm_vma vma;
+
+	while (r.start.val < r.end.val) {
+		struct uhmm_range part;
+		int err = ops->vma_find(m->mm->ops_ctx, r.start, &vma);
+
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		part = uhmm_range_clip(r, vma.range);
+		if (vma.write && uhmm_range_npages(part))
+			err = ops->protect(m->mm->ops_ctx, part);
+		if (err)
+			return err;
+		r.start = vma.range.end;
+	}
+	return 0;
+}
+
+static int protect_read_only(struct dmirror *m, struct uhmm_range r,
+			     const uint64_t *pfns)
+{
+	uint64_t n = uhmm_range_npages(r), i = 0, first;
+	int err = 0;
+
+	while (!err && i < n) {
+		first = i;
+		while (i < n && is_read_only(pfns[i]))
+			i++;
+		if (i > first)
+			err = protect_run(
+				m, uhmm_range_of(UHMM_VPN(r.start.val + first),
+						 i - first));
+		else
+			i++;
+	}
+	return err;
+}
+
 /* Fault one piece in, as often as something comes between. */
 static int fault_piece(struct dmirror *m, struct uhmm_range r, bool write)
 {
@@ -120,11 +169,19 @@ static int fault_piece(struct dmirror *m, struct uhmm_range r, bool write)
 				 (write ? UHMM_HMM_PFN_REQ_WRITE : 0),
 		.pgmap = &m->dev->pgmap,
 	};
-	int err;
+	/* Watched before looked at: what changes later is told. */
+	int err = m->mm->gone ? -ESRCH : m->mm->ops->watch(m->mm->ops_ctx, r);
 
+	if (err)
+		return err;
 	do {
 		range.notifier_seq = uhmm_notifier_read_begin(&m->notifier);
 		err = uhmm_range_fault(&range);
+		if (!err)
+			err = protect_read_only(m, r, pfns);
+		if (!err && uhmm_notifier_read_retry(&m->notifier,
+						     range.notifier_seq))
+			err = -EBUSY;
 	} while (err == -EBUSY && core->ops->now_ns(core) < deadline);
 	return err ? err : store_all(m, r, pfns);
 }
@@ -144,13 +201,14 @@ static int fault_rest(struct dmirror *m, struct uhmm_range r, bool write)
 	return 0;
 }
 
-/* Entries of ordinary pages do not outlive the command (dmirror.h). */
-static void forget_system(struct dmirror *m, struct uhmm_range r)
+/* Entries of pages that nobody watches do not outlive the command. */
+static void forget_unwatched(struct dmirror *m, struct uhmm_range r)
 {
 	uhmm_dpfn_t dpfn;
 
 	for (; uhmm_dmirror_next(m, &r.start, r.end); r.start.val++)
-		if (!uhmm_dmirror_is_own(m, r.start, &dpfn))
+		if (!uhmm_dmirror_is_own(m, r.start, &dpfn) &&
+		    !m->mm->ops->is_watched(m->mm->ops_ctx, r.start))
 			uhmm_dmirror_forget(m, uhmm_range_of(r.start, 1));
 }
 
@@ -208,7 +266,7 @@ int uhmm_dmirror_read(struct dmirror_call *call)
 	if (!buf)
 		return -ENOMEM;
 	err = transfer(call, buf, false);
-	forget_system(call->mirror, call->range);
+	forget_unwatched(call->mirror, call->range);
 	if (!err && call->user->copy_to(call->user, call->cmd.ptr, buf, bytes))
 		err = -EFAULT;
 	free(buf);
@@ -228,7 +286,7 @@ int uhmm_dmirror_write(struct dmirror_call *call)
 		err = -EFAULT;
 	if (!err)
 		err = transfer(call, buf, true);
-	forget_system(call->mirror, call->range);
+	forget_unwatched(call->mirror, call->range);
 	free(buf);
 	call->cmd.cpages = uhmm_range_npages(call->range);
 	return err;

@@ -19,7 +19,7 @@ static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 		return err;
 	if (pte & UHMM_PTE_PRESENT) {
 		if (write)
-			uhmm_mm_written(mm, r);
+			uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_CLEAR, NULL);
 		return mm->ops->unprotect(mm->ops_ctx, r);
 	}
 	err = mm->ops->give_zero(mm->ops_ctx, vpn, write);
@@ -58,7 +58,7 @@ int uhmm_cpu_fault(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 		return -ESRCH;
 	if (uhmm_softleaf_is_away(leaf))
 		return to_ram(mm, vpn, leaf, write);
-	assert(uhmm_softleaf_is_ordinary(leaf));
+	assert(uhmm_softleaf_is_none(leaf));
 	return settle_ordinary(mm, vpn, write);
 }
 

@@ -100,8 +100,7 @@ int uhmm_event_fork(struct uhmm_mm *parent, struct uhmm_mm *child)
 	     vpn.val++) {
 		uhmm_softleaf_t shared;
 
-		if ((!uhmm_softleaf_has_dpfn(leaf) &&
-		     !uhmm_softleaf_is_present_read(leaf)) ||
+		if (!uhmm_softleaf_has_dpfn(leaf) ||
 		    (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED))
 			continue;
 		shared = shared_by_fork(leaf);

@@ -69,13 +69,12 @@ static int fault_in(struct uhmm_mm *mm, struct uhmm_range r)
 		return (int)back;
 	for (uhmm_vpn_t v = r.start; v.val < r.end.val; v.val++) {
 		leaf = uhmm_mm_wait_leaf(mm, v);
-		if (!uhmm_softleaf_is_ordinary(leaf))
+		if (!uhmm_softleaf_is_none(leaf))
 			return 0;	/* someone was faster: try again */
 	}
 	if (mm->gone)
 		return -ESRCH;
 	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_EXCLUSIVE, NULL);
-	uhmm_mm_written(mm, r);
 	return mm->ops->fault_in(mm->ops_ctx, r, true);
 }
 

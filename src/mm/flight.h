@@ -44,8 +44,8 @@ struct uhmm_flight *uhmm_flight_at(const struct uhmm_core *core,
 				   uint32_t index);
 
 /**
- * uhmm_flight_board() - lock page @i: its entry, of an ordinary page, becomes
- * a migration entry of this flight
+ * uhmm_flight_board() - lock page @i: its entry, none so far, becomes a
+ * migration entry of this flight
  * Return: 0; -ENOMEM
  */
 UHMM_CHECKED int uhmm_flight_board(struct uhmm_mm *mm, uint32_t index,

@@ -16,6 +16,8 @@
 
 /* Runs handed to the engine in one call. */
 #define NRUNS 64
+/* How often pages are tried that the program's mappings moved around. */
+#define TAKE_TRIES 8
 
 static uint64_t npages_of(const struct uhmm_migrate_vma *args)
 {
@@ -25,6 +27,16 @@ static uint64_t npages_of(const struct uhmm_migrate_vma *args)
 static uhmm_vpn_t vpn_of(const struct uhmm_migrate_vma *args, uint64_t i)
 {
 	return UHMM_VPN(args->range.start.val + i);
+}
+
+static bool is_set(const uint64_t *bits, uint64_t i)
+{
+	return bits[i / 64] >> (i % 64) & 1;
+}
+
+static void set(uint64_t *bits, uint64_t i)
+{
+	bits[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
 static bool wants(const struct uhmm_migrate_vma *args,
@@ -134,8 +146,7 @@ static int board_all(struct uhmm_migrate_vma *args)
 	if (!args->flight)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < npages_of(args); i++) {
-		if (!uhmm_softleaf_is_ordinary(
-			    uhmm_mm_leaf(mm, vpn_of(args, i))))
+		if (!uhmm_softleaf_is_none(uhmm_mm_leaf(mm, vpn_of(args, i))))
 			continue;
 		if (uhmm_flight_board(mm, args->flight, i) == 0)
 			boarded++;
@@ -168,8 +179,7 @@ static void judge_all(struct uhmm_migrate_vma *args, const uint8_t *before,
 		args->src[i] =
 			judge(&args->vma, pte[i], before[i] & UHMM_PTE_WP);
 		if (!(before[i] & UHMM_PTE_WP))
-			args->protected_by_us[i / 64] |= UINT64_C(1)
-							 << (i % 64);
+			set(args->protected_by_us, i);
 	}
 }
 
@@ -215,6 +225,7 @@ int uhmm_migrate_vma_setup(struct uhmm_migrate_vma *args)
 	memset(args->src, 0, npages_of(args) * sizeof(*args->src));
 	memset(args->dst, 0, npages_of(args) * sizeof(*args->dst));
 	memset(&args->restore, 0, sizeof(args->restore));
+	memset(args->taken, 0, sizeof(args->taken));
 	memset(args->protected_by_us, 0, sizeof(args->protected_by_us));
 	args->flight = 0;
 	uhmm_mm_invalidate(args->mm, args->range, UHMM_NOTIFY_MIGRATE,
@@ -263,10 +274,22 @@ static void note_destinations(struct uhmm_migrate_vma *args)
 				uhmm_migrate_pfn_to_dpfn(args->dst[i]).val;
 }
 
-static bool continues(const struct uhmm_migrate_vma *args, uint64_t i)
+static void stays(struct uhmm_migrate_vma *args, uint64_t i)
 {
-	return goes_to_device(args, i) &&
-	       uhmm_flight_is_still(args->mm, args->flight, i) &&
+	args->src[i] &= ~(uint64_t)UHMM_MIGRATE_PFN_MIGRATE;
+}
+
+/* Can page @i be taken now? */
+static bool is_to_take(struct uhmm_migrate_vma *args, uint64_t i)
+{
+	return goes_to_device(args, i) && !is_set(args->taken, i) &&
+	       uhmm_flight_is_still(args->mm, args->flight, i);
+}
+
+/* And as one with the page before it? */
+static bool continues(struct uhmm_migrate_vma *args, uint64_t i)
+{
+	return is_to_take(args, i) &&
 	       (args->src[i] & UHMM_MIGRATE_PFN_VALID) ==
 		       (args->src[i - 1] & UHMM_MIGRATE_PFN_VALID) &&
 	       uhmm_migrate_pfn_to_dpfn(args->dst[i]).val ==
@@ -279,13 +302,8 @@ static bool next_run(struct uhmm_migrate_vma *args, uint64_t *i,
 {
 	uint64_t npages = npages_of(args), first;
 
-	while (*i < npages &&
-	       !(goes_to_device(args, *i) &&
-		 uhmm_flight_is_still(args->mm, args->flight, *i))) {
-		if (!uhmm_migrate_pfn_is_device(args->src[*i]))
-			args->src[*i] &= ~(uint64_t)UHMM_MIGRATE_PFN_MIGRATE;
+	while (*i < npages && !is_to_take(args, *i))
 		++*i;
-	}
 	if (*i == npages)
 		return false;
 	first = (*i)++;
@@ -302,31 +320,54 @@ static bool next_run(struct uhmm_migrate_vma *args, uint64_t *i,
 	return true;
 }
 
-/* What was not taken does not migrate. */
-static void note_taken(struct uhmm_migrate_vma *args,
-		       const struct uhmm_run *run, unsigned int nruns)
+/* Note what became of @run. Return: part of it is worth another look. */
+static bool note_taken(struct uhmm_migrate_vma *args,
+		       const struct uhmm_run *run)
 {
-	for (unsigned int k = 0; k < nruns; k++)
-		for (uint64_t j = run[k].done; j < run[k].npages; j++)
-			args->src[run[k].vpn.val + j - args->range.start.val] &=
-				~(uint64_t)UHMM_MIGRATE_PFN_MIGRATE;
+	uint64_t first = run->vpn.val - args->range.start.val;
+
+	for (uint64_t j = 0; j < run->done; j++)
+		set(args->taken, first + j);
+	if (run->done < run->npages && run->error == -EAGAIN)
+		return true;
+	for (uint64_t j = run->done; j < run->npages; j++)
+		stays(args, first + j);
+	return false;
+}
+
+/* Take what can be taken. Return: something changed under it, look again. */
+static bool take_some(struct uhmm_migrate_vma *args)
+{
+	struct uhmm_run run[NRUNS];
+	unsigned int nruns;
+	bool again = false;
+	uint64_t i = 0;
+
+	do {
+		bool failed;
+
+		nruns = 0;
+		while (nruns < NRUNS && next_run(args, &i, &run[nruns]))
+			nruns++;
+		failed = nruns && args->mm->ops->take(args->mm->ops_ctx, run,
+						      nruns);
+		for (unsigned int k = 0; k < nruns; k++) {
+			if (failed)
+				run[k].done = run[k].error = 0;
+			again |= note_taken(args, &run[k]);
+		}
+	} while (nruns == NRUNS);
+	return again;
 }
 
 static void take_all(struct uhmm_migrate_vma *args)
 {
-	struct uhmm_run run[NRUNS];
-	unsigned int nruns;
-	uint64_t i = 0;
-
-	do {
-		nruns = 0;
-		while (nruns < NRUNS && next_run(args, &i, &run[nruns]))
-			nruns++;
-		if (nruns && args->mm->ops->take(args->mm->ops_ctx, run, nruns))
-			for (unsigned int k = 0; k < nruns; k++)
-				run[k].done = 0;
-		note_taken(args, run, nruns);
-	} while (nruns == NRUNS);
+	for (int i = 0; i < TAKE_TRIES && take_some(args); i++)
+		;
+	for (uint64_t i = 0; i < npages_of(args); i++)
+		if (!uhmm_migrate_pfn_is_device(args->src[i]) &&
+		    !is_set(args->taken, i))
+			stays(args, i);
 }
 
 static void give_all(struct uhmm_migrate_vma *args)
@@ -342,7 +383,7 @@ static void give_all(struct uhmm_migrate_vma *args)
 		if (uhmm_migrate_pfn_is_device(args->src[i]) &&
 		    !uhmm_restore_is_given(&args->restore, args->mm,
 					   vpn_of(args, i)))
-			args->src[i] &= ~(uint64_t)UHMM_MIGRATE_PFN_MIGRATE;
+			stays(args, i);
 }
 
 void uhmm_migrate_vma_pages(struct uhmm_migrate_vma *args)

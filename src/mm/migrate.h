@@ -82,6 +82,8 @@ struct uhmm_migrate_vma {
 	struct uhmm_vma vma;		/* (out) the mapping */
 	/* internal */
 	uint32_t flight;		/* system pages on their way, 0: none */
+	/* one bit per page: it left the CPU, its bytes are in dst[] */
+	uint64_t taken[UHMM_MIGRATE_NPAGES_MAX / 64];
 	/* one bit per page: write-protected by us, so ours to lift */
 	uint64_t protected_by_us[UHMM_MIGRATE_NPAGES_MAX / 64];
 	struct uhmm_restore restore;	/* device pages on their way */

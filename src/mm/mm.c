@@ -96,18 +96,6 @@ void uhmm_mm_drop(struct uhmm_mm *mm, struct uhmm_range r)
 	drop_entries(mm, r);
 }
 
-void uhmm_mm_written(struct uhmm_mm *mm, struct uhmm_range r)
-{
-	struct uhmm_store *store = &mm->core->store;
-	uhmm_softleaf_t leaf;
-
-	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_CLEAR, NULL);
-	for (; uhmm_shadow_next(store, mm->slot, &r.start, r.end, &leaf);
-	     r.start.val++)
-		if (uhmm_softleaf_is_present_read(leaf))
-			uhmm_shadow_clear(store, mm->slot, r.start);
-}
-
 void uhmm_mm_exit(struct uhmm_mm *mm)
 {
 	if (mm->gone)
@@ -160,7 +148,10 @@ void uhmm_mm_settle(struct uhmm_mm *mm)
 {
 	if (mm->gone || uhmm_shadow_count(&mm->core->store, mm->slot) != 0)
 		return;
-	mm->ops->untrap(mm->ops_ctx, whole_mm);
+	if (uhmm_list_is_empty(&mm->notifiers))
+		mm->ops->untrap(mm->ops_ctx, whole_mm);
+	else
+		mm->ops->relax(mm->ops_ctx, whole_mm);
 }
 
 /* Destinations of flights: allocated, and mapped by nobody yet. */

@@ -119,15 +119,9 @@ uhmm_softleaf_t uhmm_mm_wait_leaf(struct uhmm_mm *mm, uhmm_vpn_t vpn);
 void uhmm_mm_drop(struct uhmm_mm *mm, struct uhmm_range r);
 
 /**
- * uhmm_mm_written() - ordinary pages of @r are about to be written: what was
- * read-only is so no more, and whoever remembers it forgets it
- * Kernel: do_wp_page().
- */
-void uhmm_mm_written(struct uhmm_mm *mm, struct uhmm_range r);
-
-/**
- * uhmm_mm_settle() - entries of @mm went away: where none is left at all, its
- * memory is made ordinary again
+ * uhmm_mm_settle() - entries of @mm went away, or a subscriber of it: where no
+ * entry is left at all its memory is ordinary again, watched as long as there
+ * are subscribers
  */
 void uhmm_mm_settle(struct uhmm_mm *mm);
 

@@ -141,7 +141,7 @@ static enum need look(struct piece *p, uint64_t i)
 	uhmm_vpn_t vpn = UHMM_VPN(p->range.start.val + i);
 	uhmm_softleaf_t leaf = uhmm_mm_leaf(p->mm, vpn);
 
-	if (uhmm_softleaf_is_ordinary(leaf))
+	if (uhmm_softleaf_is_none(leaf))
 		return look_ordinary(p, i);
 	return look_leaf(p, i, leaf);
 }
@@ -154,7 +154,7 @@ static void announce_write(struct piece *p, struct uhmm_range r)
 	bool fresh = !uhmm_notifier_read_retry(call->notifier,
 					       call->notifier_seq);
 
-	uhmm_mm_written(p->mm, r);
+	uhmm_mm_invalidate(p->mm, r, UHMM_NOTIFY_CLEAR, NULL);
 	if (fresh)
 		call->notifier_seq = uhmm_notifier_read_begin(call->notifier);
 }

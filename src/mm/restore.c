@@ -2,7 +2,6 @@
 /* restore.c - device pages on their way back (restore.h) */
 #include "mm/restore.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,24 +232,6 @@ static void unlock_latecomers(struct uhmm_restore *r,
 			unlock_leg(r, leg, at);
 }
 
-/* The entry goes; a page given read-only is marked as such. */
-static void come_home(struct uhmm_restore *r, const struct uhmm_leg *leg,
-		      struct uhmm_mapping at)
-{
-	struct uhmm_store *store = &r->core->store;
-	uhmm_softleaf_t leaf = uhmm_shadow_get(store, at.mm, at.vpn);
-	int err;
-
-	if (!leg->given || leg->write ||
-	    (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED)) {
-		uhmm_shadow_clear(store, at.mm, at.vpn);
-		return;
-	}
-	err = uhmm_shadow_set(store, at.mm, at.vpn,
-			      uhmm_softleaf_mk(UHMM_SOFTLEAF_PRESENT_READ, 0));
-	assert(err == 0);	/* replaces an entry */
-}
-
 static uint64_t finish_leg(struct uhmm_restore *r, const struct uhmm_leg *leg)
 {
 	struct uhmm_mapping at;
@@ -261,7 +242,7 @@ static uint64_t finish_leg(struct uhmm_restore *r, const struct uhmm_leg *leg)
 		unlock_leg(r, leg, at);
 		return 0;
 	}
-	come_home(r, leg, at);
+	uhmm_shadow_clear(&r->core->store, at.mm, at.vpn);
 	return leg->given;
 }
 

@@ -9,6 +9,9 @@
 #include "sys/pagesize.h"
 #include "sys/procmem.h"
 
+/* About 20 us, the time it takes to wake a thread. */
+#define TRIES_IN_A_ROW 0
+
 /* MADV_POPULATE_* since 5.14; the program runs on the same kernel. */
 static bool kernel_has_populate(void)
 {
@@ -48,6 +51,7 @@ void uhmm_engine_destroy(struct uhmm_engine *engine)
 	if (!engine)
 		return;
 	uhmm_trapset_fini(&engine->trapped);
+	uhmm_trapset_fini(&engine->watched);
 	free(engine);
 }
 
@@ -75,25 +79,33 @@ bool uhmm_engine_trapped(const struct uhmm_engine *engine, uhmm_vpn_t vpn)
 void uhmm_engine_note_unmap(struct uhmm_engine *engine, struct uhmm_range r)
 {
 	uhmm_trapset_remove(&engine->trapped, r);
+	uhmm_trapset_remove(&engine->watched, r);
+}
+
+/* What @set has of [@from, +@npages) it has at @to, too. */
+static void copy_over(struct uhmm_trapset *set, uhmm_vpn_t from, uhmm_vpn_t to,
+		      uint64_t npages)
+{
+	struct uhmm_range rest = uhmm_range_of(from, npages);
+	struct uhmm_range piece;
+
+	uhmm_trapset_remove(set, uhmm_range_of(to, npages));
+	while (uhmm_trapset_next(set, rest, &piece)) {
+		uint64_t offset = piece.start.val - from.val;
+
+		if (uhmm_trapset_reserve(set) < 0)
+			return;
+		uhmm_trapset_add(set, uhmm_range_of(UHMM_VPN(to.val + offset),
+						    uhmm_range_npages(piece)));
+		rest.start = piece.end;
+	}
 }
 
 void uhmm_engine_note_remap(struct uhmm_engine *engine, uhmm_vpn_t from,
 			    uhmm_vpn_t to, uint64_t npages)
 {
-	struct uhmm_range rest = uhmm_range_of(from, npages);
-	struct uhmm_range piece;
-
-	uhmm_trapset_remove(&engine->trapped, uhmm_range_of(to, npages));
-	while (uhmm_trapset_next(&engine->trapped, rest, &piece)) {
-		uint64_t offset = piece.start.val - from.val;
-
-		if (uhmm_trapset_reserve(&engine->trapped) < 0)
-			return;
-		uhmm_trapset_add(&engine->trapped,
-				 uhmm_range_of(UHMM_VPN(to.val + offset),
-					       uhmm_range_npages(piece)));
-		rest.start = piece.end;
-	}
+	copy_over(&engine->trapped, from, to, npages);
+	copy_over(&engine->watched, from, to, npages);
 }
 
 int uhmm_engine_ask_hands(struct uhmm_engine *e, unsigned int op,
@@ -132,18 +144,27 @@ int uhmm_engine_clip(const struct uhmm_engine *e, struct uhmm_range *r)
 	return 0;
 }
 
-/* One call, repeated until the kernel takes it. */
+/*
+ * One call, repeated until the kernel takes it. Against a program that raises
+ * events without pause there is only the moment between the end of one and
+ * the next: after catching up it is tried some times in a row to hit that.
+ */
 static int protect_once(struct uhmm_engine *e, struct uhmm_range r,
 			uint64_t mode)
 {
+	unsigned int row = 0;
+
 	for (;;) {
 		int err = uhmm_uffd_writeprotect(e->fds.uffd, r, mode);
 
 		if (uhmm_uffd_classify(err) != UHMM_UFFD_RETRY)
 			return err;
+		if (row--)
+			continue;
 		err = uhmm_engine_catch_up(e);
 		if (err)
 			return err;
+		row = TRIES_IN_A_ROW;
 	}
 }
 
@@ -248,13 +269,14 @@ static int unregister_parts(struct uhmm_engine *e, struct uhmm_range r)
 	return 0;
 }
 
-int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r)
+/* Unregister what @set has of @r. 0 or -ESRCH */
+static int unregister_all(struct uhmm_engine *e, struct uhmm_trapset *set,
+			  struct uhmm_range r)
 {
-	struct uhmm_engine *e = ctx;
 	struct uhmm_range rest = r;
 	struct uhmm_range piece;
 
-	while (uhmm_trapset_next(&e->trapped, rest, &piece)) {
+	while (uhmm_trapset_next(set, rest, &piece)) {
 		int err = uhmm_uffd_unregister(e->fds.uffd, piece);
 
 		e->stats.untraps++;
@@ -266,8 +288,16 @@ int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r)
 			return -ESRCH;
 		rest.start = piece.end;
 	}
-	uhmm_trapset_remove(&e->trapped, r);
+	uhmm_trapset_remove(set, r);
 	return uhmm_ptes_alive(&e->ptes) ? 0 : -ESRCH;
+}
+
+int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+	int err = unregister_all(e, &e->watched, r);
+
+	return err ? err : unregister_all(e, &e->trapped, r);
 }
 
 int64_t uhmm_engine_op_read(void *ctx, uhmm_vpn_t vpn, uint64_t npages,

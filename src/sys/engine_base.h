@@ -21,7 +21,10 @@ struct uhmm_engine {
 	struct uhmm_engine_stats stats;
 	struct uhmm_ptes ptes;
 	struct uhmm_maps maps;
-	struct uhmm_trapset trapped;	/* registered with fds.uffd by us */
+	/* Registered with fds.uffd by us: for missing pages and write
+	 * protection, or for the second only. They do not overlap. */
+	struct uhmm_trapset trapped;
+	struct uhmm_trapset watched;
 	bool wp_unpopulated;	/* write protection leaves markers on holes */
 	bool populate;		/* the kernel has MADV_POPULATE_* */
 };
@@ -75,6 +78,10 @@ UHMM_CHECKED int uhmm_engine_writeprotect(struct uhmm_engine *e,
 int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma);
 int uhmm_engine_op_scan(void *ctx, struct uhmm_range r, uint8_t *pte);
 int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r);
+int uhmm_engine_op_watch(void *ctx, struct uhmm_range r);
+bool uhmm_engine_op_is_watched(void *ctx, uhmm_vpn_t vpn);
+int uhmm_engine_op_relax(void *ctx, struct uhmm_range r);
+int uhmm_engine_op_protect(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_unprotect(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_wake(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_give_zero(void *ctx, uhmm_vpn_t vpn, bool write);

@@ -41,6 +41,7 @@ static int register_range(struct uhmm_engine *e, struct uhmm_range r)
 	if (err)
 		return uhmm_engine_mm_error(e, err);
 	uhmm_trapset_add(&e->trapped, r);
+	uhmm_trapset_remove(&e->watched, r);
 	if (ioctls & (UINT64_C(1) << _UFFDIO_WRITEPROTECT))
 		return 0;
 	err = uhmm_engine_op_untrap(e, r);
@@ -250,6 +251,10 @@ static const struct uhmm_mm_ops copy_ops = {
 	.scan = uhmm_engine_op_scan,
 	.trap = copy_trap,
 	.untrap = uhmm_engine_op_untrap,
+	.watch = uhmm_engine_op_watch,
+	.is_watched = uhmm_engine_op_is_watched,
+	.relax = uhmm_engine_op_relax,
+	.protect = uhmm_engine_op_protect,
 	.unprotect = uhmm_engine_op_unprotect,
 	.take = copy_take,
 	.give = copy_give,

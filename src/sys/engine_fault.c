@@ -214,7 +214,7 @@ static enum need need_of(const struct request *req, uhmm_vpn_t vpn, uint8_t pte)
 		return wp && !req->write ? NEED_ZEROS_UNMARK : NEED_ZEROS;
 	if (!req->write)
 		return pte & UHMM_PTE_PRESENT ? NEED_NOTHING : NEED_POPULATE;
-	return trapped && wp ? NEED_POPULATE_UNPROTECT : NEED_POPULATE;
+	return wp ? NEED_POPULATE_UNPROTECT : NEED_POPULATE;
 }
 
 /* Pages @r that all need the same. */

@@ -6,21 +6,28 @@
 
 #include "sys/engine_base.h"
 
-int uhmm_engine_note_fork(struct uhmm_engine *child,
-			  const struct uhmm_engine *parent)
+static int copy_set(struct uhmm_trapset *to, const struct uhmm_trapset *from)
 {
 	struct uhmm_range rest = { { 0 }, { UINT64_MAX } };
 	struct uhmm_range piece;
 	int err;
 
-	while (uhmm_trapset_next(&parent->trapped, rest, &piece)) {
-		err = uhmm_trapset_reserve(&child->trapped);
+	while (uhmm_trapset_next(from, rest, &piece)) {
+		err = uhmm_trapset_reserve(to);
 		if (err)
 			return err;
-		uhmm_trapset_add(&child->trapped, piece);
+		uhmm_trapset_add(to, piece);
 		rest.start = piece.end;
 	}
 	return 0;
+}
+
+int uhmm_engine_note_fork(struct uhmm_engine *child,
+			  const struct uhmm_engine *parent)
+{
+	int err = copy_set(&child->trapped, &parent->trapped);
+
+	return err ? err : copy_set(&child->watched, &parent->watched);
 }
 
 void uhmm_engine_adopt(struct uhmm_engine *engine,
@@ -35,5 +42,13 @@ bool uhmm_engine_next_trapped(const struct uhmm_engine *engine,
 			      struct uhmm_range within,
 			      struct uhmm_range *piece)
 {
-	return uhmm_trapset_next(&engine->trapped, within, piece);
+	struct uhmm_range other;
+	bool found = uhmm_trapset_next(&engine->trapped, within, piece);
+
+	if (uhmm_trapset_next(&engine->watched, within, &other) &&
+	    (!found || other.start.val < piece->start.val)) {
+		*piece = other;
+		found = true;
+	}
+	return found;
 }

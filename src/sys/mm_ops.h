@@ -12,6 +12,8 @@
  *   take    bytes of trapped pages go to device pages, the pages leave the CPU
  *   give    device pages' bytes are there for the CPU again, the stopped wake
  *   untrap  the pages are ordinary memory again, the stopped wake
+ *   watch   the pages stay ordinary, but what the program does to their
+ *           mapping is told, and a page can be protected
  *
  * Every operation marked (yields) may let other work of the daemon run before
  * it returns (it waits for the program's hands, or drops the core's lock for a
@@ -106,7 +108,31 @@ struct uhmm_mm_ops {
 	int (*untrap)(void *ctx, struct uhmm_range r);
 
 	/**
-	 * unprotect() - @r stays trapped for missing pages, but its present
+	 * watch() - @r is told of from now on: unmapping, moving, dropping,
+	 * forking. Parts that this engine cannot watch are left out.
+	 * Return: 0; -ENOMEM; -ESRCH
+	 */
+	int (*watch)(void *ctx, struct uhmm_range r);
+
+	/** is_watched() - is @vpn watched, or trapped? */
+	bool (*is_watched)(void *ctx, uhmm_vpn_t vpn);
+
+	/**
+	 * relax() - (never yields) @r holds no leaf any more: what is trapped
+	 * of it is only watched from now on. Protected pages stay so.
+	 * Return: 0; -ESRCH
+	 */
+	int (*relax)(void *ctx, struct uhmm_range r);
+
+	/**
+	 * protect() - (yields) a CPU write to the present pages @r, which are
+	 * watched, stops
+	 * Return: 0, also when some are not watched any more; -ESRCH
+	 */
+	int (*protect)(void *ctx, struct uhmm_range r);
+
+	/**
+	 * unprotect() - @r stays trapped or watched, but its present
 	 * pages may be written again; who stopped there wakes.
 	 * Return: 0; -ESRCH
 	 */

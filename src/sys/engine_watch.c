@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* engine_watch.c - be told of what a program does to ordinary memory, the same
+ * for every engine (engine_base.h)
+ *
+ * A mapping registered for write protection alone raises all events, and only
+ * a write to a page that was protected waits. So that is what watching is.
+ */
+#include <errno.h>
+
+#include "sys/engine_base.h"
+
+/* The first piece of @r that is neither trapped nor watched. */
+static bool next_unknown(const struct uhmm_engine *e, struct uhmm_range r,
+			 struct uhmm_range *piece)
+{
+	while (r.start.val < r.end.val) {
+		struct uhmm_range known;
+		bool found = uhmm_trapset_next(&e->trapped, r, &known);
+		struct uhmm_range other;
+
+		if (uhmm_trapset_next(&e->watched, r, &other) &&
+		    (!found || other.start.val < known.start.val)) {
+			known = other;
+			found = true;
+		}
+		*piece = r;
+		if (!found)
+			return true;
+		piece->end = known.start;
+		if (uhmm_range_npages(*piece))
+			return true;
+		r.start = known.end;
+	}
+	return false;
+}
+
+/* Register @r for write protection; not every mapping can. */
+static int watch_piece(struct uhmm_engine *e, struct uhmm_range r)
+{
+	int err = uhmm_trapset_reserve(&e->watched);
+
+	if (err)
+		return err;
+	err = uhmm_uffd_register(e->fds.uffd, r, UFFDIO_REGISTER_MODE_WP, NULL);
+	if (!err)
+		uhmm_trapset_add(&e->watched, r);
+	return err ? uhmm_engine_mm_error(e, err) : 0;
+}
+
+int uhmm_engine_op_watch(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_range piece;
+
+	while (next_unknown(e, r, &piece)) {
+		struct uhmm_range rest = piece;
+
+		r.start = piece.end;
+		while (rest.start.val < rest.end.val) {
+			struct uhmm_range part = rest;
+			int err = uhmm_engine_clip(e, &part);
+
+			if (err == -ENOENT) {
+				rest.start.val++;
+				continue;
+			}
+			if (!err)
+				err = watch_piece(e, part);
+			if (err == -ESRCH || err == -ENOMEM)
+				return err;
+			rest.start = part.end;
+		}
+	}
+	return 0;
+}
+
+bool uhmm_engine_op_is_watched(void *ctx, uhmm_vpn_t vpn)
+{
+	struct uhmm_engine *e = ctx;
+
+	return uhmm_trapset_has(&e->watched, vpn) ||
+	       uhmm_trapset_has(&e->trapped, vpn);
+}
+
+int uhmm_engine_op_relax(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_range rest = r, piece;
+
+	while (uhmm_trapset_next(&e->trapped, rest, &piece)) {
+		int err = watch_piece(e, piece);
+
+		if (err == -ESRCH)
+			return err;
+		/* Registered otherwise, holes fill by themselves: whoever
+		 * waits at one looks again. */
+		if (!err)
+			err = uhmm_uffd_wake(e->fds.uffd, piece);
+		if (!err)
+			uhmm_trapset_remove(&e->trapped, piece);
+		rest.start = piece.end;
+	}
+	return 0;
+}
+
+int uhmm_engine_op_protect(void *ctx, struct uhmm_range r)
+{
+	int err = uhmm_engine_writeprotect(ctx, r, UFFDIO_WRITEPROTECT_MODE_WP);
+
+	return err == -ENOENT ? 0 : err;
+}
