@@ -256,7 +256,8 @@ static int do_mapping(struct uhmm_range_fault *range, uhmm_vpn_t *at)
 	if (err)
 		return err;
 	if (at->val < p.vma.range.start.val) {
-		rest.end = uhmm_range_clip(rest, p.vma.range).start;
+		if (rest.end.val > p.vma.range.start.val)
+			rest.end = p.vma.range.start;
 		*at = rest.end;
 		return refuse(range, rest);
 	}
