@@ -44,6 +44,9 @@ struct prog {
 	bool locked;
 	unsigned int unlocks;
 	bool refuse_zap;	/* hands fail with -EINVAL */
+	bool zapping;		/* a removal is our own */
+	struct uhmm_range flight;	/* being taken: faults there wait */
+	bool flight_dropped;	/* ... and was unmapped meanwhile */
 
 	bool answer;		/* faults are answered when read */
 	unsigned int nseen;	/* every message read, the first ones kept */
@@ -88,6 +91,10 @@ struct uhmm_range prog_range(const struct prog *p, uint64_t first,
 
 /** prog_take() - trap and take these pages of p->base, checked */
 void prog_take(struct prog *p, uint64_t first, uint64_t npages);
+
+/** prog_try_take() - the same, unchecked; the run as it ended, with the error
+ *  of trap or take in it if that failed */
+struct uhmm_run prog_try_take(struct prog *p, uint64_t first, uint64_t npages);
 
 /** prog_give() - give them back; the run, for its error */
 struct uhmm_run prog_give(struct prog *p, uint64_t first, uint64_t npages,
