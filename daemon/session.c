@@ -329,8 +329,12 @@ void session_lost_channel(struct session *s, struct channel *ch)
 {
 	if (s->agent == ch)
 		s->agent = NULL;
-	if (uhmm_list_is_empty(&s->channels))
-		maybe_gone(s);
+	if (!uhmm_list_is_empty(&s->channels))
+		return;
+	if (session_is_alive(s))
+		session_fail(s);
+	else
+		session_gone(s);
 }
 
 /* ---- freeing ---- */

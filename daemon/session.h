@@ -7,17 +7,16 @@
  *   FORKED   a fork was seen, the child has not said hello: faults are served
  *            through the userfaultfd the kernel made for it (fork.h)
  *   LIVE     the program handed its descriptors over: everything works
- *   CLOSING  it broke the protocol, or the daemon ends, but it lives: its
- *            pages are being given back; requests are refused
+ *   CLOSING  it broke the protocol, or hung up, or the daemon ends, but it
+ *            lives: its pages are being given back; requests are refused
  *   DEAD     no leaf is left and no event is looked at; the object waits for
  *            whoever still holds it
  *
- * It ends when the program does (the pidfd says so, also after SIGKILL), or
- * when it replaced its address space (exec: every channel hangs up and the mm
- * is gone). A program that merely closed every descriptor (a daemon that
- * cleans up) keeps its session: its pages are still on the device. When a sign
- * of the end has come but the mm is still there, it is looked at every
- * WATCH_NS until it is not.
+ * It ends when the program does (the pidfd says so, also after SIGKILL), when
+ * it replaced its address space (exec: every channel hangs up and the mm is
+ * gone), or when it closed every channel: then its pages are given back, and a
+ * later hello begins anew. When the process has ended but the mm is still there
+ * (somebody shares it), it is looked at every WATCH_NS until it is not.
  *
  * References: one of the daemon (until DEAD), one per channel, one per job that
  * uses it. Descriptors are closed, engine and mm freed, when all are gone and
@@ -134,8 +133,8 @@ void session_exited(struct session *s);
 void session_has_channel(struct session *s, struct channel *ch);
 void session_lost_channel(struct session *s, struct channel *ch);
 
-/** session_fail() - it broke the protocol: give back, then end; harmless when
- *  it ends already */
+/** session_fail() - no more of it: give back, then end; harmless when it ends
+ *  already */
 void session_fail(struct session *s);
 
 /** session_gone() - its mm is: drop every page of it */
