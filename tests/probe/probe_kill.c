@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* probe_kill.c - SIGKILL of a program, of the daemon
  *
- * Usage: probe_kill program|daemon. The process that looks on never opens the
- * device, so whatever happens to the other one, it can say so in time.
+ * Usage: probe_kill program|daemon|fork. The process that looks on never opens
+ * the device, so whatever happens to the other one, it can say so in time.
+ * fork: the daemon of a program that has children, and has more afterwards.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -81,7 +82,42 @@ static void survivor(int ready, int go)
 	_exit(0);
 }
 
-static void kill_daemon(void)
+/* In a child of the program: the page is lost there, too, never zeros. */
+static void look_in_child(uint32_t *mem, int go)
+{
+	int sig;
+
+	alarm(LIMIT_S);
+	if (go >= 0)
+		await(go, "the daemon is killed");
+	sig = probe_dies_of(mem, false);
+	CHECK(sig == SIGBUS, "child: a lost page gives signal %d, word %#x",
+	      sig, sig ? 0 : *mem);
+	_exit(0);
+}
+
+static void surviving_family(int ready, int go)
+{
+	int fd = probe_open(0);
+	uint32_t *mem = put_on_device(fd);
+	pid_t before, after;
+
+	alarm(LIMIT_S);
+	before = fork();
+	if (before == 0)
+		look_in_child(mem, go);
+	CHECK(write(ready, "r", 1) == 1, "%s", strerror(errno));
+	await(go, "the daemon is killed");
+	after = fork();
+	if (after == 0)
+		look_in_child(mem, -1);
+	probe_wait(before, "the child from before");
+	probe_wait(after, "the child from afterwards");
+	CHECK(probe_dies_of(mem, false) == SIGBUS, "parent");
+	_exit(0);
+}
+
+static void kill_daemon(void (*survive)(int ready, int go))
 {
 	int ready[2], go[2];
 	pid_t child;
@@ -92,10 +128,10 @@ static void kill_daemon(void)
 	      strerror(errno));
 	child = fork();
 	if (child == 0)
-		survivor(ready[1], go[0]);
+		survive(ready[1], go[0]);
 	await(ready[0], "the program gets its memory to the device");
 	CHECK(!kill(peek_daemon_pid(), SIGKILL), "%s", strerror(errno));
-	CHECK(write(go[1], "g", 1) == 1, "%s", strerror(errno));
+	CHECK(write(go[1], "gg", 2) == 2, "%s", strerror(errno));
 	probe_wait(child, "the program whose daemon is gone");
 }
 
@@ -105,8 +141,10 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "program"))
 		kill_program();
 	else if (argc == 2 && !strcmp(argv[1], "daemon"))
-		kill_daemon();
+		kill_daemon(survivor);
+	else if (argc == 2 && !strcmp(argv[1], "fork"))
+		kill_daemon(surviving_family);
 	else
-		probe_fail("program or daemon?");
+		probe_fail("program, daemon or fork?");
 	return 0;
 }
