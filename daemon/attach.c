@@ -99,6 +99,15 @@ static int check_version(struct request *rq, uint32_t version)
 	return -EPROTONOSUPPORT;
 }
 
+/* Whole pages, those it shares with others included. */
+static struct uhmm_range own_range(const struct uhmm_wire_range *own)
+{
+	uint64_t last = own->addr + own->bytes + uhmm_page_bytes() - 1;
+
+	return (struct uhmm_range){ uhmm_vpn_of(own->addr),
+				    uhmm_vpn_of(last) };
+}
+
 static struct session_parts parts_of(struct request *rq)
 {
 	const struct uhmm_msg_hello *m = &rq->msg.body.hello;
@@ -109,6 +118,7 @@ static struct session_parts parts_of(struct request *rq)
 			 .pidfd = rq->fds[4] },
 		.uffd_features = m->uffd_features,
 		.hello_flags = m->flags,
+		.own = own_range(&m->own),
 		.pid = m->pid,
 	};
 }

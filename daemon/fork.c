@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "mm/cpu_fault.h"
 #include "mm/event.h"
+#include "mm/share.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/ptes.h"
@@ -36,6 +37,7 @@ void fork_seen(struct session *parent, int uffd)
 		.fds = { uffd, -1, -1, -1, -1 },
 		.uffd_features = parent->uffd_features,
 		.hello_flags = parent->hello_flags,
+		.own = parent->own,
 	};
 	struct session *s;
 	int err = session_create(worker_current(), &parts, &s);
@@ -322,12 +324,23 @@ static void finish(struct channel *ch)
 	co_queue_wake(&ch->session->forks.over);
 }
 
+/* Pages that both will have are read-only from now on. A program whose system
+ * calls cannot wait for us would see them fail instead: it shares nothing. */
+static int share(struct session *s)
+{
+	if (s->hello_flags & UHMM_HELLO_USER_MODE_ONLY)
+		return 0;
+	return uhmm_mm_share(s->mm, s->own);
+}
+
 int fork_request(struct request *rq)
 {
 	struct channel *ch = rq->ch;
 
 	if (is_told(ch->session))
-		return 0;
+		return rq->msg.body.fork.phase == UHMM_FORK_PREPARE ?
+			       share(ch->session) :
+			       0;
 	if (rq->msg.body.fork.phase == UHMM_FORK_PREPARE)
 		return prepare(ch);
 	if (ch->preparing)

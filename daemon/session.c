@@ -125,6 +125,7 @@ static struct session *new_session(struct worker *w,
 	s->refs = 1;
 	s->pid = parts->pid;
 	s->hello_flags = parts->hello_flags;
+	s->own = parts->own;
 	s->fds = parts->fds;
 	s->uffd_features = parts->uffd_features;
 	uhmm_list_init(&s->channels);

@@ -72,6 +72,7 @@ struct session {
 	bool watched;			/* a job looks whether it is gone */
 	uint32_t pid;			/* as the program sees it */
 	uint32_t hello_flags;		/* enum uhmm_hello_flags */
+	struct uhmm_range own;		/* the library's memory in there */
 	struct uhmm_engine_fds fds;	/* -1: not there */
 	uint64_t uffd_features;
 	union uhmm_ev uffd_ev;
@@ -96,6 +97,7 @@ struct session_parts {
 	struct uhmm_engine_fds fds;	/* owned by the session on success */
 	uint64_t uffd_features;
 	uint32_t hello_flags;
+	struct uhmm_range own;
 	uint32_t pid;
 };
 

@@ -158,6 +158,11 @@ static int say_hello(int sock, struct uhmm_wire_msg *msg)
 	return err;
 }
 
+/* Our data, the agent's stack included: from the linker. */
+extern char own_start[] __asm__("__bss_start")
+	__attribute__((visibility("hidden")));
+extern char own_end[] __asm__("_end") __attribute__((visibility("hidden")));
+
 static int hello(int sock)
 {
 	struct uhmm_wire_msg msg;
@@ -170,6 +175,8 @@ static int hello(int sock)
 	h->pid = (uint32_t)uhmm_sys0(SYS_getpid);
 	h->parent = session.parent;
 	h->fork_id = session.fork_id;
+	h->own.addr = (uintptr_t)own_start;
+	h->own.bytes = (uint64_t)(own_end - own_start);
 	err = gather(h);
 	if (!err)
 		err = say_hello(sock, &msg);

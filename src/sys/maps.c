@@ -176,6 +176,7 @@ static bool parse_line(const char *line, struct entry *e)
 	unsigned long start, end, inode;
 	char perms[5];
 	int name = 0;
+	size_t length;
 
 	if (sscanf(line, "%lx-%lx %4s %*x %*x:%*x %lu %n", &start, &end,
 		   perms, &inode, &name) != 4 || !name)
@@ -189,8 +190,9 @@ static bool parse_line(const char *line, struct entry *e)
 		.shared = perms[3] == 's',
 		.inode = inode,
 	};
-	if (strlen(line + name) < sizeof(e->name))
-		strcpy(e->name, line + name);
+	length = strlen(line + name);
+	if (length < sizeof(e->name))
+		memcpy(e->name, line + name, length);
 	return true;
 }
 

@@ -108,7 +108,7 @@ static bool swap_in_use(void)
 static int resolve_by_reading(const struct uhmm_ptes *ptes, uhmm_vpn_t vpn,
 			      uint8_t *pte)
 {
-	uint64_t word;
+	uint64_t word = 0;
 	char byte;
 	int64_t n = uhmm_procmem_read(ptes->mem, uhmm_addr_of(vpn), &byte, 1);
 

@@ -17,13 +17,14 @@ AT(uhmm_wire_header, seq, 8);
 AT(uhmm_wire_header, error, 12);
 SIZE(uhmm_wire_token, 16);
 SIZE(uhmm_msg_empty, 8);
-SIZE(uhmm_msg_hello, 48);
+SIZE(uhmm_msg_hello, 64);
 AT(uhmm_msg_hello, page_bytes, 4);
 AT(uhmm_msg_hello, pid, 8);
 AT(uhmm_msg_hello, flags, 12);
 AT(uhmm_msg_hello, uffd_features, 16);
 AT(uhmm_msg_hello, parent, 24);
 AT(uhmm_msg_hello, fork_id, 40);
+AT(uhmm_msg_hello, own, 48);
 SIZE(uhmm_msg_hello_reply, 24);
 AT(uhmm_msg_hello_reply, session, 8);
 SIZE(uhmm_msg_join, 24);
@@ -142,6 +143,8 @@ static bool hello_ok(const struct uhmm_msg_hello *m)
 	if (m->flags & ~known)
 		return false;
 	if (m->page_bytes < 4096 || (m->page_bytes & (m->page_bytes - 1)))
+		return false;
+	if (m->own.bytes && !range_ok(m->own.addr, m->own.bytes))
 		return false;
 	return !m->fork_id || !token_is_zero(&m->parent);
 }

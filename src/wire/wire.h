@@ -46,6 +46,11 @@ struct uhmm_wire_token {
 	uint64_t word[2];
 };
 
+struct uhmm_wire_range {
+	uint64_t addr;
+	uint64_t bytes;
+};
+
 struct uhmm_msg_empty {
 	uint64_t zero;
 };
@@ -68,6 +73,8 @@ struct uhmm_msg_hello {
 	struct uhmm_wire_token parent;	/* session forked from, or 0 */
 	uint64_t fork_id;	/* number of that fork; 0 with a parent: a
 				 * fork that passed no hook (raw clone) */
+	struct uhmm_wire_range own;	/* the library's data and the agent's
+				 * stack: never to be trapped or protected */
 };
 
 enum uhmm_hello_flags {
@@ -146,11 +153,6 @@ enum uhmm_hands_op {
 	UHMM_HANDS_ZAP = 1,		/* MADV_DONTNEED */
 	UHMM_HANDS_POPULATE_READ = 2,	/* MADV_POPULATE_READ */
 	UHMM_HANDS_POPULATE_WRITE = 3,	/* MADV_POPULATE_WRITE */
-};
-
-struct uhmm_wire_range {
-	uint64_t addr;
-	uint64_t bytes;
 };
 
 /**

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* share.c - before a fork (share.h) */
+#include "mm/share.h"
+
+#include <errno.h>
+
+/* Pages looked at at once. */
+#define PIECE 512
+
+/* A page that a write would change in place. */
+static bool is_writable(uint8_t pte)
+{
+	return (pte & UHMM_PTE_PRESENT) && !(pte & UHMM_PTE_WP);
+}
+
+static int protect_piece(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	uint64_t n = uhmm_range_npages(r), i = 0, first;
+	uint8_t pte[PIECE];
+	int err = mm->ops->scan(mm->ops_ctx, r, pte);
+
+	while (!err && i < n) {
+		first = i;
+		while (i < n && is_writable(pte[i]))
+			i++;
+		if (i == first)
+			i++;
+		else
+			err = mm->ops->protect(
+				mm->ops_ctx,
+				uhmm_range_of(UHMM_VPN(r.start.val + first),
+					      i - first));
+	}
+	return err;
+}
+
+static int protect_all(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	int err = 0;
+
+	if (!uhmm_range_npages(r))
+		return 0;
+	err = mm->ops->watch(mm->ops_ctx, r);
+	while (!err && !mm->gone && r.start.val < r.end.val) {
+		struct uhmm_range piece =
+			uhmm_range_clip(uhmm_range_of(r.start, PIECE), r);
+
+		err = protect_piece(mm, piece);
+		r.start = piece.end;
+	}
+	return err;
+}
+
+static int share_vma(struct uhmm_mm *mm, const struct uhmm_vma *vma,
+		     struct uhmm_range except)
+{
+	struct uhmm_range before = vma->range, behind = vma->range;
+	int err;
+
+	if (vma->shared || vma->special)
+		return 0;
+	uhmm_mm_invalidate(mm, vma->range, UHMM_NOTIFY_PROTECTION, NULL);
+	if (!vma->anon || !vma->write || vma->hugetlb)
+		return 0;
+	if (!uhmm_range_overlaps(vma->range, except))
+		return protect_all(mm, vma->range);
+	before = uhmm_range_clip(before, (struct uhmm_range){ before.start,
+							      except.start });
+	behind = uhmm_range_clip(behind,
+				 (struct uhmm_range){ except.end, behind.end });
+	err = protect_all(mm, before);
+	return err ? err : protect_all(mm, behind);
+}
+
+int uhmm_mm_share(struct uhmm_mm *mm, struct uhmm_range except)
+{
+	uhmm_vpn_t at = UHMM_VPN(0);
+	struct uhmm_vma vma;
+	int err = 0;
+
+	while (!err && !uhmm_list_is_empty(&mm->notifiers)) {
+		if (mm->gone)
+			return -ESRCH;
+		err = mm->ops->vma_find(mm->ops_ctx, at, &vma);
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		err = share_vma(mm, &vma, except);
+		at = vma.range.end;
+	}
+	return err;
+}

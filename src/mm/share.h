@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* share.h - before a fork: what both will share is read-only in both
+ *
+ * After a fork the kernel has every private page read-only in parent and child
+ * until it is written, and a snapshot shows that. The page table's own write
+ * bit cannot be seen from outside, ours can: so private pages are protected
+ * before the fork, and the child inherits that.
+ * Kernel: copy_present_ptes(), wrprotect.
+ */
+#ifndef UHMM_MM_SHARE_H
+#define UHMM_MM_SHARE_H
+
+#include "mm/mm.h"
+
+/**
+ * uhmm_mm_share() - (yields) protect the present private pages of @mm and make
+ * its mirrors forget them; does nothing for an mm without mirrors
+ * @except: pages to leave alone
+ * Return: 0; -ENOMEM; -ESRCH
+ */
+UHMM_CHECKED int uhmm_mm_share(struct uhmm_mm *mm, struct uhmm_range except);
+
+#endif
