@@ -13,7 +13,7 @@ const char cli_run_help[] =
 	"ends when PROG and all its descendants are gone.\n\n"
 	"  --engine auto|copy      how pages are taken from the CPU\n"
 	"  --loop auto|uring|epoll how the daemon waits for events\n"
-	"  --device NAME:TYPE:SIZE a device, as hmm_dmirror0:private:64G (repeatable);\n"
+	"  --device NAME:TYPE:SIZE a device, repeatable: hmm_dmirror0:private:64G;\n"
 	"                          else hmm_dmirror0 and 1, private\n"
 	"  --stats                 a summary on stderr at the end\n"
 	"  --stats-json FILE       all statistics, JSON, into FILE at the end\n"
