@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,7 +48,8 @@ START_TEST(test_memfd_attach_sees_the_same)
 	struct uhmm_memfd b;
 
 	ck_assert_int_eq(uhmm_memfd_init(&a, "uhmm_test", 1 << 20), 0);
-	ck_assert_int_eq(uhmm_memfd_attach(&b, dup(a.fd)), 0);
+	ck_assert_int_eq(uhmm_memfd_attach(&b, fcntl(a.fd, F_DUPFD_CLOEXEC, 0)),
+			 0);
 	ck_assert_uint_eq(b.bytes, a.bytes);
 	a.base[5] = 77;
 	ck_assert_uint_eq(b.base[5], 77);
@@ -139,7 +141,7 @@ START_TEST(test_attach_wants_the_size)
 	ck_assert_int_eq(uhmm_memfd_init(&m, "uhmm_test", uhmm_bytes_of(4)),
 			 0);
 	m.base[0] = 9;
-	fd = dup(m.fd);
+	fd = fcntl(m.fd, F_DUPFD_CLOEXEC, 0);
 	ck_assert_int_eq(uhmm_devmem_attach(&dm, UHMM_DPFN(8), 5, fd),
 			 -EINVAL);
 	ck_assert_int_eq(uhmm_devmem_attach(&dm, UHMM_DPFN(8), 4, fd), 0);

@@ -198,7 +198,7 @@ START_TEST(test_give_where_the_mapping_is_gone)
 
 	prog_map(&prog, 16, true);
 	prog_take(&prog, 0, 16);
-	prog_call(&prog, in_unmap, addr_of(8), 4 * getpagesize(), 0);
+	prog_call(&prog, in_unmap, addr_of(8), (long)uhmm_bytes_of(4), 0);
 	ck_assert(!uhmm_engine_trapped(prog.engine,
 				       UHMM_VPN(prog.base.val + 8)));
 	run.vpn = prog.base;
@@ -230,11 +230,13 @@ END_TEST
 START_TEST(test_take_without_permission_to_touch)
 {
 	prog_map(&prog, 8, true);
-	prog_call(&prog, in_protect, addr_of(0), 8 * getpagesize(), PROT_NONE);
+	prog_call(&prog, in_protect, addr_of(0), (long)uhmm_bytes_of(8),
+		  PROT_NONE);
 	prog_take(&prog, 0, 8);
 	for (uint64_t i = 0; i < 8; i++)
 		ck_assert_uint_eq(*prog_word(&prog, i), i + 1);
-	prog_call(&prog, in_protect, addr_of(0), 8 * getpagesize(), PROT_READ);
+	prog_call(&prog, in_protect, addr_of(0), (long)uhmm_bytes_of(8),
+		  PROT_READ);
 	ck_assert_int_eq(prog_call(&prog, in_sum, addr_of(0), 8, 0),
 			 sum_to(8));
 }
@@ -369,7 +371,7 @@ static long in_lock(long addr, long bytes, long unused)
 START_TEST(test_take_locked_memory)
 {
 	prog_map(&prog, 4, true);
-	if (prog_call(&prog, in_lock, addr_of(0), 4 * getpagesize(), 0))
+	if (prog_call(&prog, in_lock, addr_of(0), (long)uhmm_bytes_of(4), 0))
 		return;
 	prog_take(&prog, 0, 4);
 	ck_assert_int_eq(prog_call(&prog, in_sum, addr_of(0), 4, 0), 10);
@@ -386,8 +388,8 @@ START_TEST(test_taken_pages_move_with_the_mapping)
 	to = prog_call(&prog, in_map, 32, PROT_NONE,
 		       MAP_PRIVATE | MAP_ANONYMOUS);
 	prog_take(&prog, 0, 32);
-	ck_assert_int_eq(prog_call(&prog, in_remap, from, 32 * getpagesize(),
-				   to), to);
+	ck_assert_int_eq(prog_call(&prog, in_remap, from,
+				   (long)uhmm_bytes_of(32), to), to);
 	ck_assert_int_eq(addr_of(0), to);
 	ck_assert(uhmm_engine_trapped(prog.engine, prog.base));
 	ck_assert(!uhmm_engine_trapped(prog.engine,
@@ -402,7 +404,7 @@ START_TEST(test_taken_pages_dropped_by_the_program)
 	prog_map(&prog, 8, true);
 	prog_take(&prog, 0, 8);
 	ck_assert_int_eq(prog_call(&prog, in_madvise, addr_of(2),
-				   3 * getpagesize(), MADV_DONTNEED), 0);
+				   (long)uhmm_bytes_of(3), MADV_DONTNEED), 0);
 	ck_assert_int_eq(prog_call(&prog, in_sum, addr_of(0), 8, 0),
 			 1 + 2 + 6 + 7 + 8);
 }
@@ -438,7 +440,7 @@ START_TEST(test_untrap_tolerates_what_is_gone)
 	all = prog_range(&prog, 0, 64);
 	ck_assert_int_eq(prog.ops->untrap(prog.engine, all), 0);
 	ck_assert_int_eq(prog.ops->trap(prog.engine, all), 0);
-	prog_call(&prog, in_unmap, addr_of(10), 20 * getpagesize(), 0);
+	prog_call(&prog, in_unmap, addr_of(10), (long)uhmm_bytes_of(20), 0);
 	/* the registry says more than the kernel */
 	ck_assert_int_eq(uhmm_trapset_reserve(&prog.engine->trapped), 0);
 	uhmm_trapset_add(&prog.engine->trapped, all);
@@ -476,7 +478,8 @@ START_TEST(test_unprotect_lets_writers_go_on)
 	prog.answer = false;
 	ck_assert_int_eq(prog.ops->trap(prog.engine, prog_range(&prog, 0, 8)),
 			 0);
-	prog_call(&prog, in_protect, addr_of(4), 4 * getpagesize(), PROT_READ);
+	prog_call(&prog, in_protect, addr_of(4), (long)uhmm_bytes_of(4),
+		  PROT_READ);
 	prog_begin(&prog, PROG_MAIN, in_write, addr_of(0), 5, 0);
 	ck_assert(!prog_done(&prog, PROG_MAIN, 50, &ret));
 	ck_assert_int_eq(prog.ops->unprotect(prog.engine,
@@ -606,7 +609,7 @@ START_TEST(test_grown_mapping_is_learnt)
 	uhmm_vpn_t grown;
 
 	prog_map(&prog, 16, true);
-	prog_call(&prog, in_unmap, addr_of(8), 8 * getpagesize(), 0);
+	prog_call(&prog, in_unmap, addr_of(8), (long)uhmm_bytes_of(8), 0);
 	prog_take(&prog, 0, 8);
 	ck_assert_int_eq(prog_call(&prog, in_grow, addr_of(0), 8, 8), 0);
 	grown = UHMM_VPN(prog.base.val + 12);
@@ -721,7 +724,7 @@ END_TEST
 static long in_map_short_file(long unused, long unused2, long unused3)
 {
 	int fd = memfd_create("short", MFD_CLOEXEC);
-	long addr = (long)mmap(NULL, (size_t)getpagesize() * 2,
+	long addr = (long)mmap(NULL, uhmm_bytes_of(2),
 			       PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	(void)unused;
@@ -789,7 +792,7 @@ START_TEST(test_readv_scatters)
 					    (uint64_t)addr_of(0), iov, 70),
 			 (int64_t)(70 * page));
 	for (int i = 0; i < 70; i++)
-		ck_assert_int_eq(words[(69 - i) * 512], i + 1);
+		ck_assert_int_eq(words[(size_t)(69 - i) * 512], i + 1);
 	prog_take(&prog, 66, 1);
 	for (int i = 0; i < 70; i++)
 		iov[i] = (struct iovec){ words + (size_t)i * 512, page };

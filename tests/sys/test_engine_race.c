@@ -206,7 +206,7 @@ START_TEST(test_mappings_come_and_go)
 	/* room to walk through: nothing else is put there */
 	addr = prog_call(&prog, in_map, 1 << 22, PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
-	prog_call(&prog, in_unmap, addr, (1l << 22) * getpagesize(), 0);
+	prog_call(&prog, in_unmap, addr, (long)uhmm_bytes_of(1 << 22), 0);
 	make_shared();
 	prog_begin(&prog, PROG_SECOND, in_storm, addr, 0, shared_addr);
 	for (int i = 0; i < ROUNDS / 2; i++) {

@@ -15,7 +15,7 @@ static int saved_stderr;
 static void capture(void)
 {
 	ck_assert_int_eq(pipe2(pipe_fd, O_DIRECT | O_NONBLOCK | O_CLOEXEC), 0);
-	saved_stderr = dup(STDERR_FILENO);
+	saved_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 	dup2(pipe_fd[1], STDERR_FILENO);
 }
 

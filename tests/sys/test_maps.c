@@ -50,10 +50,10 @@ START_TEST(test_find_private_anonymous)
 	/* with a gap on either side, so that it merges with nothing */
 	prog_map(&prog, 8, false);
 	addr = (long)uhmm_addr_of(prog.base);
-	prog_call(&prog, in_unmap, addr, 2 * getpagesize(), 0);
-	prog_call(&prog, in_unmap, addr + 6 * getpagesize(),
-		  2 * getpagesize(), 0);
-	vma = at(addr + 3 * getpagesize());
+	prog_call(&prog, in_unmap, addr, (long)uhmm_bytes_of(2), 0);
+	prog_call(&prog, in_unmap, addr + (long)uhmm_bytes_of(6),
+		  (long)uhmm_bytes_of(2), 0);
+	vma = at(addr + (long)uhmm_bytes_of(3));
 	ck_assert_uint_eq(vma.range.start.val, prog.base.val + 2);
 	ck_assert_uint_eq(vma.range.end.val, prog.base.val + 6);
 	ck_assert(vma.read && vma.write && !vma.exec && !vma.shared);

@@ -30,7 +30,7 @@ START_TEST(test_scan_empty_present_zero)
 	prog_map(&prog, 4, false);
 	addr = (long)uhmm_addr_of(prog.base);
 	prog_call(&prog, in_write, addr + getpagesize(), 1, 0);
-	prog_call(&prog, in_read, addr + 2 * getpagesize(), 0, 0);
+	prog_call(&prog, in_read, addr + (long)uhmm_bytes_of(2), 0, 0);
 	ck_assert_int_eq(prog.ops->scan(prog.engine, prog_range(&prog, 0, 4),
 					pte), 0);
 	ck_assert_uint_eq(pte[0], 0);

@@ -80,16 +80,24 @@ static void check_model(const struct uhmm_trapset *set, const bool *model)
 				  set->range[i].start.val);
 }
 
+/* The same numbers each time. */
+static uint64_t next_random(void)
+{
+	static uint64_t state = 1;
+
+	state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+	return state >> 33;
+}
+
 START_TEST(test_random_against_model)
 {
 	struct uhmm_trapset set = { .n = 0 };
 	bool model[PAGES] = { false };
 
-	srand(1);
 	for (int step = 0; step < 20000; step++) {
-		uint64_t start = (uint64_t)rand() % PAGES;
-		uint64_t end = start + (uint64_t)rand() % 20;
-		bool in = rand() % 2;
+		uint64_t start = next_random() % PAGES;
+		uint64_t end = start + next_random() % 20;
+		bool in = next_random() % 2;
 
 		if (end > PAGES)
 			end = PAGES;
