@@ -122,11 +122,8 @@ static uint64_t judge(const struct uhmm_vma *vma, uint8_t pte, bool wp)
 
 	if (pte & UHMM_PTE_SWAP)
 		return 0;
-	if (!(pte & UHMM_PTE_PRESENT) || (pte & UHMM_PTE_ZERO)) {
-		if (!vma->anon)
-			return 0;
+	if (!(pte & UHMM_PTE_PRESENT) || (pte & UHMM_PTE_ZERO))
 		return vma->write ? src | UHMM_MIGRATE_PFN_WRITE : src;
-	}
 	if (pte & UHMM_PTE_FILE)
 		return 0;
 	src |= UHMM_MIGRATE_PFN_VALID;
@@ -190,7 +187,9 @@ static int collect_system(struct uhmm_migrate_vma *args)
 	struct uhmm_mm *mm = args->mm;
 	int err;
 
-	if (args->vma.shared)
+	/* A page dropped from a file mapping, a private one too, is filled
+	 * again from the file without asking anybody: it cannot be trapped. */
+	if (args->vma.shared || !args->vma.anon)
 		return 0;
 	err = board_all(args);
 	if (!err)

@@ -34,7 +34,7 @@ static const unsigned int facts_of_type[UHMM_NR_SOFTLEAF_TYPES] = {
 		MIG | MIG_W | DEVMIG | DEVMIG_W | DPFN,
 	[UHMM_SOFTLEAF_DEVICE_PRIVATE_READ] = DEV | DPFN,
 	[UHMM_SOFTLEAF_DEVICE_PRIVATE_WRITE] = DEV | DEV_W | DPFN,
-	[UHMM_SOFTLEAF_DEVICE_EXCLUSIVE] = EXCL,
+	[UHMM_SOFTLEAF_DEVICE_EXCLUSIVE] = EXCL | DPFN,
 };
 
 static unsigned int facts_of(uhmm_softleaf_t l)
