@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "mm/cpu_fault.h"
 #include "mm/event.h"
+#include "mm/migrate.h"
 #include "mm/share.h"
 #include "session.h"
 #include "sys/pagesize.h"
@@ -324,12 +325,19 @@ static void finish(struct channel *ch)
 	co_queue_wake(&ch->session->forks.over);
 }
 
-/* Pages that both will have are read-only from now on. A program whose system
- * calls cannot wait for us would see them fail instead: it shares nothing. */
+/* What is exclusive comes back; pages that both will have are read-only from
+ * now on. A program whose system calls cannot wait for us would see them fail instead: it shares nothing. */
 static int share(struct session *s)
 {
 	if (s->hello_flags & UHMM_HELLO_USER_MODE_ONLY)
 		return 0;
+	if (s->d->core.hmm.exclusive) {
+		int64_t back = uhmm_migrate_to_ram(s->mm, whole_mm(),
+						   s->d->core.hmm.exclusive);
+
+		if (back < 0)
+			return (int)back;
+	}
 	return uhmm_mm_share(s->mm, s->own);
 }
 

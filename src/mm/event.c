@@ -86,7 +86,8 @@ static uhmm_softleaf_t shared_by_fork(uhmm_softleaf_t leaf)
 		type = UHMM_SOFTLEAF_MIGRATION_DEVICE_PRIVATE_READ;
 	return uhmm_softleaf_with_bits(
 		uhmm_softleaf_mk(type, uhmm_softleaf_offset(leaf)),
-		uhmm_softleaf_bits(leaf) & ~UHMM_SOFTLEAF_SOFT_DIRTY);
+		uhmm_softleaf_bits(leaf) &
+			~(UHMM_SOFTLEAF_SOFT_DIRTY | UHMM_SOFTLEAF_EXCLUSIVE));
 }
 
 int uhmm_event_fork(struct uhmm_mm *parent, struct uhmm_mm *child)

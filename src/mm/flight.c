@@ -81,7 +81,7 @@ void uhmm_flight_leave(struct uhmm_mm *mm, uint32_t index, uint64_t i)
 }
 
 void uhmm_flight_land(struct uhmm_mm *mm, uint32_t index, uint64_t i,
-		      bool write)
+		      bool write, unsigned int bits)
 {
 	struct uhmm_flight *flight = uhmm_flight_at(mm->core, index);
 	uhmm_dpfn_t dpfn = UHMM_DPFN(flight->page[i].dpfn);
@@ -90,7 +90,9 @@ void uhmm_flight_land(struct uhmm_mm *mm, uint32_t index, uint64_t i,
 	assert(!uhmm_softleaf_is_none(uhmm_flight_entry(mm, index, i)));
 	err = uhmm_shadow_set(&mm->core->store, mm->slot,
 			      UHMM_VPN(flight->page[i].vpn),
-			      uhmm_pagemap_leaf(mm->core, dpfn, write));
+			      uhmm_softleaf_with_bits(
+				      uhmm_pagemap_leaf(mm->core, dpfn, write),
+				      bits));
 	/* The node is there and a first mapping needs no memory. */
 	assert(err == 0);
 	flight->page[i].dpfn = 0;

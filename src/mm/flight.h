@@ -66,9 +66,9 @@ bool uhmm_flight_is_still(struct uhmm_mm *mm, uint32_t index, uint64_t i);
 void uhmm_flight_leave(struct uhmm_mm *mm, uint32_t index, uint64_t i);
 
 /** uhmm_flight_land() - page @i has arrived: its entry becomes that of
- *  page[i].dpfn */
+ *  page[i].dpfn, with @bits (enum uhmm_softleaf_bits) */
 void uhmm_flight_land(struct uhmm_mm *mm, uint32_t index, uint64_t i,
-		      bool write);
+		      bool write, unsigned int bits);
 
 /** uhmm_flight_moved() - a migration entry proper moved to @to (mremap) */
 void uhmm_flight_moved(struct uhmm_core *core, uhmm_softleaf_t leaf,

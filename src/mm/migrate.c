@@ -177,6 +177,10 @@ static void judge_all(struct uhmm_migrate_vma *args, const uint8_t *before,
 			judge(&args->vma, pte[i], before[i] & UHMM_PTE_WP);
 		if (!(before[i] & UHMM_PTE_WP))
 			set(args->protected_by_us, i);
+		if (!(args->src[i] & UHMM_MIGRATE_PFN_VALID) ||
+		    (!(before[i] & UHMM_PTE_WP) &&
+		     (pte[i] & UHMM_PTE_EXCLUSIVE)))
+			set(args->exclusive, i);
 	}
 }
 
@@ -226,6 +230,7 @@ int uhmm_migrate_vma_setup(struct uhmm_migrate_vma *args)
 	memset(&args->restore, 0, sizeof(args->restore));
 	memset(args->taken, 0, sizeof(args->taken));
 	memset(args->protected_by_us, 0, sizeof(args->protected_by_us));
+	memset(args->exclusive, 0, sizeof(args->exclusive));
 	args->flight = 0;
 	uhmm_mm_invalidate(args->mm, args->range, UHMM_NOTIFY_MIGRATE,
 			   args->pgmap);
@@ -411,7 +416,10 @@ static void end_page(struct uhmm_migrate_vma *args, uint64_t i)
 		uhmm_flight_land(mm, args->flight, i,
 				 uhmm_softleaf_is_migration_write(leaf) &&
 					 (args->src[i] &
-					  UHMM_MIGRATE_PFN_WRITE));
+					  UHMM_MIGRATE_PFN_WRITE),
+				 is_set(args->exclusive, i) ?
+					 UHMM_SOFTLEAF_EXCLUSIVE :
+					 0);
 		return;
 	}
 	args->src[i] &= ~(uint64_t)UHMM_MIGRATE_PFN_MIGRATE;
@@ -425,7 +433,7 @@ static void end_page(struct uhmm_migrate_vma *args, uint64_t i)
 static bool to_unprotect(const struct uhmm_migrate_vma *args, uint64_t i)
 {
 	return !(args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) &&
-	       (args->protected_by_us[i / 64] >> (i % 64) & 1);
+	       is_set(args->protected_by_us, i);
 }
 
 /* Pages that stayed may be written again. */

@@ -86,6 +86,8 @@ struct uhmm_migrate_vma {
 	uint64_t taken[UHMM_MIGRATE_NPAGES_MAX / 64];
 	/* one bit per page: write-protected by us, so ours to lift */
 	uint64_t protected_by_us[UHMM_MIGRATE_NPAGES_MAX / 64];
+	/* one bit per page: no fork shares it */
+	uint64_t exclusive[UHMM_MIGRATE_NPAGES_MAX / 64];
 	struct uhmm_restore restore;	/* device pages on their way */
 };
 

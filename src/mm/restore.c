@@ -36,6 +36,18 @@ static bool is_writable(struct uhmm_core *core, uhmm_dpfn_t dpfn,
 	return uhmm_softleaf_is_device_private_write(leaf);
 }
 
+/* A page that is the program's alone may be given as its mapping is where that
+ * cannot be written: the day it can, the page can. */
+static bool follows_mapping(struct uhmm_mm *mm, uhmm_vpn_t vpn,
+			    uhmm_softleaf_t leaf)
+{
+	struct uhmm_vma vma;
+
+	return !mm->gone &&
+	       (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_EXCLUSIVE) &&
+	       !mm->ops->vma_find(mm->ops_ctx, vpn, &vma) && !vma.write;
+}
+
 /* Lock one mapping of a page. */
 static int lock_leg(struct uhmm_restore *r, uhmm_dpfn_t dpfn,
 		    struct uhmm_mapping at)
@@ -44,8 +56,9 @@ static int lock_leg(struct uhmm_restore *r, uhmm_dpfn_t dpfn,
 	uhmm_softleaf_t leaf = uhmm_shadow_get(store, at.mm, at.vpn);
 	bool write = is_writable(r->core, dpfn, leaf);
 	struct uhmm_mm *mm = uhmm_mm_find(r->core, at.mm);
+	bool plain = write || follows_mapping(mm, at.vpn, leaf);
 	int err = add_leg(r, (struct uhmm_leg){ .dpfn = dpfn, .at = at,
-						.mm = mm, .write = write,
+						.mm = mm, .write = plain,
 						.wanted = true });
 
 	if (err)

@@ -20,7 +20,7 @@ struct uhmm_leg {
 	uhmm_dpfn_t dpfn;
 	struct uhmm_mm *mm;	/* referenced until finish */
 	struct uhmm_mapping at;	/* where it was when it was locked */
-	bool write;		/* the entry was writable */
+	bool write;		/* give it as the mapping is, else read-only */
 	bool wanted;		/* give it; else only put the entry back */
 	bool given;
 	bool there;		/* the CPU had a page there already */
