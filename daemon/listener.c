@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,6 +15,9 @@
 #include "daemon.h"
 
 #define BACKLOG 128
+/* How often one asks whether somebody is there, and waits for an answer. */
+#define KNOCKS_MAX 5
+#define KNOCK_MS 200
 
 /* ---- make the socket ---- */
 
@@ -33,22 +37,34 @@ static int new_socket(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Does anybody listen there? Return: 0 no; -EADDRINUSE; -errno */
-static int probe(const char *path)
+/* Connect to @path. Return: 0 nobody listens; 1 accepted or queued, and then
+ * nothing; 2 the connection was ended; -errno */
+static int knock(const char *path)
 {
 	struct sockaddr_un sun = address(path);
-	int fd = new_socket();
-	int err = 0;
+	struct pollfd pfd = { .fd = new_socket(), .events = POLLIN };
+	int ret = 1;
 
-	if (fd < 0)
-		return fd;
-	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
-	    errno == EAGAIN)
-		err = -EADDRINUSE;
-	else if (errno != ECONNREFUSED)
-		err = -errno;
-	close(fd);
-	return err;
+	if (pfd.fd < 0)
+		return pfd.fd;
+	if (connect(pfd.fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		ret = poll(&pfd, 1, KNOCK_MS) > 0 ? 2 : 1;
+	else if (errno != EAGAIN)
+		ret = errno == ECONNREFUSED ? 0 : -errno;
+	close(pfd.fd);
+	return ret;
+}
+
+/* Does anybody serve there? The kernel may keep the socket of a daemon that
+ * was killed for a moment, with its io_uring; a connection to it ends soon.
+ * Return: 0 no; -EADDRINUSE; -errno */
+static int probe(const char *path)
+{
+	int ret = 2;
+
+	for (int i = 0; ret == 2 && i < KNOCKS_MAX; i++)
+		ret = knock(path);
+	return ret > 0 ? -EADDRINUSE : ret;
 }
 
 /* Nothing is left at @path, or we may not have it. */
