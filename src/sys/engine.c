@@ -9,9 +9,6 @@
 #include "sys/pagesize.h"
 #include "sys/procmem.h"
 
-/* About 20 us, the time it takes to wake a thread. */
-#define TRIES_IN_A_ROW 0
-
 /* MADV_POPULATE_* since 5.14; the program runs on the same kernel. */
 static bool kernel_has_populate(void)
 {
@@ -147,24 +144,19 @@ int uhmm_engine_clip(const struct uhmm_engine *e, struct uhmm_range *r)
 /*
  * One call, repeated until the kernel takes it. Against a program that raises
  * events without pause there is only the moment between the end of one and
- * the next: after catching up it is tried some times in a row to hit that.
+ * the next (struct uhmm_engine_env.drain).
  */
 static int protect_once(struct uhmm_engine *e, struct uhmm_range r,
 			uint64_t mode)
 {
-	unsigned int row = 0;
-
 	for (;;) {
 		int err = uhmm_uffd_writeprotect(e->fds.uffd, r, mode);
 
 		if (uhmm_uffd_classify(err) != UHMM_UFFD_RETRY)
 			return err;
-		if (row--)
-			continue;
 		err = uhmm_engine_catch_up(e);
 		if (err)
 			return err;
-		row = TRIES_IN_A_ROW;
 	}
 }
 
@@ -269,9 +261,8 @@ static int unregister_parts(struct uhmm_engine *e, struct uhmm_range r)
 	return 0;
 }
 
-/* Unregister what @set has of @r. 0 or -ESRCH */
-static int unregister_all(struct uhmm_engine *e, struct uhmm_trapset *set,
-			  struct uhmm_range r)
+int uhmm_engine_unregister(struct uhmm_engine *e, struct uhmm_trapset *set,
+			   struct uhmm_range r)
 {
 	struct uhmm_range rest = r;
 	struct uhmm_range piece;
@@ -295,9 +286,9 @@ static int unregister_all(struct uhmm_engine *e, struct uhmm_trapset *set,
 int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r)
 {
 	struct uhmm_engine *e = ctx;
-	int err = unregister_all(e, &e->watched, r);
+	int err = uhmm_engine_unregister(e, &e->watched, r);
 
-	return err ? err : unregister_all(e, &e->trapped, r);
+	return err ? err : uhmm_engine_unregister(e, &e->trapped, r);
 }
 
 int64_t uhmm_engine_op_read(void *ctx, uhmm_vpn_t vpn, uint64_t npages,

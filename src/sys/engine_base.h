@@ -74,6 +74,15 @@ UHMM_CHECKED int uhmm_engine_fill_error(struct uhmm_engine *e, int err,
 UHMM_CHECKED int uhmm_engine_writeprotect(struct uhmm_engine *e,
 					  struct uhmm_range r, uint64_t mode);
 
+/**
+ * uhmm_engine_unregister() - what @set, one of the two, has of @r is ordinary
+ * memory and not in @set any more; who waits there wakes. Never yields.
+ * Return: 0; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_unregister(struct uhmm_engine *e,
+					struct uhmm_trapset *set,
+					struct uhmm_range r);
+
 /* Operations that every engine does alike; see mm_ops.h. */
 int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma);
 int uhmm_engine_op_scan(void *ctx, struct uhmm_range r, uint8_t *pte);

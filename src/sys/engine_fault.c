@@ -91,22 +91,31 @@ static void learn(struct uhmm_engine *e, uhmm_vpn_t vpn)
 	uhmm_trapset_add(&e->trapped, vma.range);
 }
 
-int uhmm_engine_op_give_zero(void *ctx, uhmm_vpn_t vpn, bool write)
+/* Is the page there? Else a marker that is in the zero page's way is gone. */
+static int make_room(struct uhmm_engine *e, struct uhmm_range r, bool *there)
 {
-	struct uhmm_engine *e = ctx;
-	struct uhmm_range r = uhmm_range_of(vpn, 1);
 	uint8_t pte;
 	int err = uhmm_ptes_scan(&e->ptes, r, &pte);
 
 	if (err)
 		return err;
-	if (pte & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP))
+	*there = pte & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP);
+	return !*there && (pte & UHMM_PTE_WP) ? drop_markers(e, r) : 0;
+}
+
+int uhmm_engine_op_give_zero(void *ctx, uhmm_vpn_t vpn, bool write)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_range r = uhmm_range_of(vpn, 1);
+	bool there = false;
+	int err = write ? 0 : make_room(e, r, &there);
+
+	if (err)
+		return err;
+	if (there)
 		return uhmm_uffd_wake(e->fds.uffd, r);
-	if (!write && (pte & UHMM_PTE_WP))
-		err = drop_markers(e, r);
-	if (!err)
-		err = fill_zeros(e, r, write);
-	if (!err && !uhmm_trapset_has(&e->trapped, vpn))
+	err = fill_zeros(e, r, write);
+	if (!err && !uhmm_engine_op_is_watched(e, vpn))
 		learn(e, vpn);
 	return err;
 }

@@ -9,6 +9,8 @@
 
 #include "sys/engine_base.h"
 
+#define BATCH 512	/* pages looked at at once */
+
 /* The first piece of @r that is neither trapped nor watched. */
 static bool next_unknown(const struct uhmm_engine *e, struct uhmm_range r,
 			 struct uhmm_range *piece)
@@ -82,22 +84,52 @@ bool uhmm_engine_op_is_watched(void *ctx, uhmm_vpn_t vpn)
 	       uhmm_trapset_has(&e->trapped, vpn);
 }
 
+/* Does a write to any page of @r stop? 0, 1 or -ESRCH */
+static int has_protected(const struct uhmm_engine *e, struct uhmm_range r)
+{
+	const uint8_t both = UHMM_PTE_PRESENT | UHMM_PTE_WP;
+	uint8_t pte[BATCH];
+
+	while (r.start.val < r.end.val) {
+		struct uhmm_range part = uhmm_range_clip(
+			uhmm_range_of(r.start, BATCH), r);
+		int err = uhmm_ptes_scan(&e->ptes, part, pte);
+
+		if (err)
+			return err;
+		for (uint64_t i = 0; i < uhmm_range_npages(part); i++)
+			if ((pte[i] & both) == both)
+				return 1;
+		r.start = part.end;
+	}
+	return 0;
+}
+
+/*
+ * The kernel only ever adds modes to a registration, so it is given up and
+ * made anew, which drops all protection: a piece that has some stays trapped.
+ * What the program does to its mappings in between is not told; no leaf
+ * depends on it, and reading a page that is gone fails.
+ */
+static int relax_piece(struct uhmm_engine *e, struct uhmm_range r)
+{
+	int err = has_protected(e, r);
+
+	if (err)
+		return err < 0 ? err : 0;
+	err = uhmm_engine_unregister(e, &e->trapped, r);
+	return err ? err : watch_piece(e, r);
+}
+
 int uhmm_engine_op_relax(void *ctx, struct uhmm_range r)
 {
 	struct uhmm_engine *e = ctx;
-	struct uhmm_range rest = r, piece;
+	struct uhmm_range rest = r;
+	struct uhmm_range piece;
 
 	while (uhmm_trapset_next(&e->trapped, rest, &piece)) {
-		int err = watch_piece(e, piece);
-
-		if (err == -ESRCH)
-			return err;
-		/* Registered otherwise, holes fill by themselves: whoever
-		 * waits at one looks again. */
-		if (!err)
-			err = uhmm_uffd_wake(e->fds.uffd, piece);
-		if (!err)
-			uhmm_trapset_remove(&e->trapped, piece);
+		if (relax_piece(e, piece) == -ESRCH)
+			return -ESRCH;
 		rest.start = piece.end;
 	}
 	return 0;

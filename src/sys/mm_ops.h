@@ -101,8 +101,9 @@ struct uhmm_mm_ops {
 	int (*trap)(void *ctx, struct uhmm_range r);
 
 	/**
-	 * untrap() - (never yields, so that no trap can come between) @r holds no leaf any more: ordinary memory
-	 * again. Parts that are not mapped or not trapped are fine.
+	 * untrap() - @r holds no leaf any more: ordinary memory again. Never
+	 * yields, so that no trap can come between. Parts that are not mapped
+	 * or not trapped are fine.
 	 * Return: 0; -ESRCH
 	 */
 	int (*untrap)(void *ctx, struct uhmm_range r);
@@ -119,7 +120,8 @@ struct uhmm_mm_ops {
 
 	/**
 	 * relax() - (never yields) @r holds no leaf any more: what is trapped
-	 * of it is only watched from now on. Protected pages stay so.
+	 * of it is only watched from now on. Protected pages stay so; where
+	 * there are some it may stay trapped.
 	 * Return: 0; -ESRCH
 	 */
 	int (*relax)(void *ctx, struct uhmm_range r);
@@ -132,7 +134,7 @@ struct uhmm_mm_ops {
 	int (*protect)(void *ctx, struct uhmm_range r);
 
 	/**
-	 * unprotect() - @r stays trapped or watched, but its present
+	 * unprotect() - (yields) @r stays trapped or watched, but its present
 	 * pages may be written again; who stopped there wakes.
 	 * Return: 0; -ESRCH
 	 */

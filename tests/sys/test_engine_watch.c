@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Ordinary pages that are only watched (engine_watch.c), and forks. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "suite.h"
+#include "sys/pagesize.h"
+
+static long addr_of(uint64_t i)
+{
+	return (long)uhmm_addr_of(UHMM_VPN(prog.base.val + i));
+}
+
+static bool is_watched(uint64_t i)
+{
+	return prog.ops->is_watched(prog.engine, UHMM_VPN(prog.base.val + i));
+}
+
+static void watch(uint64_t first, uint64_t npages)
+{
+	ck_assert_int_eq(prog.ops->watch(prog.engine,
+					 prog_range(&prog, first, npages)), 0);
+}
+
+START_TEST(test_watched_pages_raise_events_but_no_fault)
+{
+	prog_map(&prog, 8, true);
+	watch(0, 8);
+	ck_assert(is_watched(7));
+	ck_assert(!uhmm_engine_trapped(prog.engine, prog.base));
+	prog_call(&prog, in_fill, addr_of(0), 8, 0);
+	ck_assert_uint_eq(prog.nseen, 0);
+	prog_call(&prog, in_madvise, addr_of(2), getpagesize(), MADV_DONTNEED);
+	ck_assert_uint_eq(prog.nevents, 1);
+	ck_assert_int_eq(prog_call(&prog, in_sum, addr_of(0), 8, 0), 36 - 3);
+	prog_call(&prog, in_unmap, addr_of(4), getpagesize(), 0);
+	ck_assert_uint_eq(prog.nevents, 2);
+	ck_assert(!is_watched(4));
+	ck_assert_uint_eq(prog.nfaults, 0);
+}
+END_TEST
+
+START_TEST(test_protect_stops_writes_only)
+{
+	long ret;
+
+	prog_map(&prog, 4, true);
+	watch(0, 4);
+	ck_assert_int_eq(prog.ops->protect(prog.engine,
+					   prog_range(&prog, 0, 4)), 0);
+	ck_assert_int_eq(prog_call(&prog, in_sum, addr_of(0), 4, 0), 10);
+	ck_assert_uint_eq(prog.nfaults, 0);
+	prog.answer = false;
+	prog_begin(&prog, PROG_MAIN, in_write, addr_of(1), 7, 0);
+	ck_assert(!prog_done(&prog, PROG_MAIN, 50, &ret));
+	ck_assert_int_eq(prog.ops->unprotect(prog.engine,
+					     prog_range(&prog, 1, 1)), 0);
+	ck_assert(prog_done(&prog, PROG_MAIN, 5000, &ret));
+	ck_assert_int_eq(prog.ops->protect(prog.engine,
+					   uhmm_range_of(UHMM_VPN(3), 2)), 0);
+}
+END_TEST
+
+START_TEST(test_watch_leaves_out_what_it_cannot)
+{
+	prog_map(&prog, 8, true);
+	prog_take(&prog, 2, 2);
+	prog_call(&prog, in_unmap, addr_of(6), getpagesize(), 0);
+	watch(0, 8);
+	ck_assert(is_watched(0) && is_watched(2) && is_watched(5));
+	ck_assert(!is_watched(6));
+	ck_assert(is_watched(7));
+	/* what was trapped still is */
+	ck_assert(uhmm_engine_trapped(prog.engine,
+				      UHMM_VPN(prog.base.val + 2)));
+	ck_assert_int_eq(prog_call(&prog, in_sum, addr_of(0), 6, 0), 21);
+	ck_assert_uint_eq(prog.nfaults, 2);
+}
+END_TEST
+
+START_TEST(test_watched_can_be_trapped_and_relaxed)
+{
+	struct uhmm_range all;
+
+	prog_map(&prog, 8, true);
+	all = prog_range(&prog, 0, 8);
+	watch(0, 8);
+	prog_take(&prog, 0, 8);
+	ck_assert_int_eq(prog_give(&prog, 0, 8, 0).error, 0);
+	ck_assert_int_eq(prog.ops->relax(prog.engine, all), 0);
+	ck_assert(!uhmm_engine_trapped(prog.engine, prog.base));
+	ck_assert(is_watched(0));
+	/* holes fill by themselves again, with a marker or without */
+	prog_call(&prog, in_madvise, addr_of(0), (long)uhmm_bytes_of(8),
+		  MADV_DONTNEED);
+	ck_assert_int_eq(prog_call(&prog, in_sum, addr_of(0), 4, 0), 0);
+	prog_call(&prog, in_fill, addr_of(0), 8, 0);
+	ck_assert_uint_eq(prog.nfaults, 0);
+	ck_assert_int_eq(prog.ops->untrap(prog.engine, all), 0);
+	ck_assert(!is_watched(0));
+}
+END_TEST
+
+START_TEST(test_relax_keeps_protection)
+{
+	prog_map(&prog, 4, true);
+	prog_take(&prog, 0, 4);
+	ck_assert_int_eq(prog_give(&prog, 0, 4, UHMM_RUN_WP).error, 0);
+	ck_assert_int_eq(prog.ops->relax(prog.engine,
+					 prog_range(&prog, 0, 4)), 0);
+	ck_assert(is_watched(0));
+	prog_call(&prog, in_write, addr_of(2), 7, 0);
+	ck_assert_uint_eq(prog.nfaults, 1);
+}
+END_TEST
+
+START_TEST(test_relax_lets_a_waiter_go_on)
+{
+	long ret;
+
+	prog_map(&prog, 1, false);
+	prog.answer = false;
+	ck_assert_int_eq(prog.ops->trap(prog.engine, prog_range(&prog, 0, 1)),
+			 0);
+	prog_begin(&prog, PROG_MAIN, in_read, addr_of(0), 0, 0);
+	ck_assert(!prog_done(&prog, PROG_MAIN, 50, &ret));
+	ck_assert_int_eq(prog.ops->relax(prog.engine,
+					 prog_range(&prog, 0, 1)), 0);
+	ck_assert(prog_done(&prog, PROG_MAIN, 5000, &ret));
+	ck_assert_int_eq(ret, 0);
+}
+END_TEST
+
+START_TEST(test_fault_in_of_protected_pages)
+{
+	prog_map(&prog, 8, true);
+	watch(0, 8);
+	ck_assert_int_eq(prog.ops->protect(prog.engine,
+					   prog_range(&prog, 0, 8)), 0);
+	prog.answer = false;
+	ck_assert_int_eq(prog.ops->fault_in(prog.engine,
+					    prog_range(&prog, 0, 8), true), 0);
+	prog_call(&prog, in_fill, addr_of(0), 8, 0);
+	ck_assert_uint_eq(prog.nfaults, 0);
+}
+END_TEST
+
+START_TEST(test_note_fork_copies_what_is_known)
+{
+	struct uhmm_engine *child;
+	struct uhmm_range piece;
+
+	prog_map(&prog, 16, true);
+	watch(8, 4);
+	prog_take(&prog, 2, 2);
+	ck_assert_int_eq(uhmm_engine_copy_create(&child, &prog.fds,
+						 prog.features,
+						 &prog.engine->env), 0);
+	ck_assert_int_eq(uhmm_engine_note_fork(child, prog.engine), 0);
+	ck_assert(uhmm_engine_trapped(child, UHMM_VPN(prog.base.val + 3)));
+	ck_assert(!uhmm_engine_trapped(child, UHMM_VPN(prog.base.val + 8)));
+	ck_assert(uhmm_engine_ops(child)->is_watched(
+		child, UHMM_VPN(prog.base.val + 11)));
+	ck_assert(uhmm_engine_next_trapped(child, prog_range(&prog, 3, 13),
+					   &piece));
+	ck_assert_uint_eq(piece.start.val, prog.base.val + 3);
+	ck_assert(uhmm_engine_next_trapped(child, prog_range(&prog, 4, 12),
+					   &piece));
+	ck_assert_uint_eq(piece.start.val, prog.base.val + 8);
+	uhmm_engine_destroy(child);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		test_watched_pages_raise_events_but_no_fault,
+		test_protect_stops_writes_only,
+		test_watch_leaves_out_what_it_cannot,
+		test_watched_can_be_trapped_and_relaxed,
+		test_relax_keeps_protection,
+		test_relax_lets_a_waiter_go_on,
+		test_fault_in_of_protected_pages,
+		test_note_fork_copies_what_is_known,
+	};
+
+	return suite_main("engine_watch", tests,
+			  sizeof(tests) / sizeof(tests[0]));
+}
