@@ -56,7 +56,8 @@ extern char **probe_argv;
 	X(raw_fork) X(vforks) X(execs) X(exec2) X(closed_stdio) X(rlimit)    \
 	X(rlimit_threads) X(close_all) X(close_range_all) X(foreign_fd)      \
 	X(dies_busy) X(dies_idle) X(dies_fork) X(comes_back) X(nonsense)     \
-	X(dies_moving)
+	X(dies_moving) X(old_no_poison) X(old_no_proc)                       \
+	X(old_no_proc_no_poison) X(old_no_close_range) X(old_no_userfaultfd)
 
 #define X(name) void case_##name(void);
 CASES(X)

@@ -145,7 +145,7 @@ void case_comes_back(void)
 	int fd = open_device(), again = -1;
 
 	EXPECT(ioctl(fd, FAKE_DIE_LATER, 0) == 0);
-	for (int i = 0; i < 500 && again < 0; i++) {
+	for (int i = 0; i < 2000 && again < 0; i++) {
 		(void)usleep(10000);
 		again = open(DEVICE, O_RDWR);
 	}
