@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "mm/flight.h"
+#include "mm/restore.h"
 
 void uhmm_event_unmap(struct uhmm_mm *mm, struct uhmm_range r)
 {
@@ -23,7 +24,7 @@ static void tell_flights(struct uhmm_mm *mm, struct uhmm_range from,
 	     vpn.val++)
 		if (uhmm_softleaf_is_migration(leaf) &&
 		    !uhmm_softleaf_has_dpfn(leaf))
-			uhmm_flight_moved(mm->core, leaf,
+			uhmm_flight_moved(mm, leaf,
 					  UHMM_VPN(to.val + vpn.val -
 						   from.start.val));
 }
@@ -32,12 +33,19 @@ void uhmm_event_remap(struct uhmm_mm *mm, uhmm_vpn_t from, uhmm_vpn_t to,
 		      uint64_t npages)
 {
 	struct uhmm_range old = uhmm_range_of(from, npages);
+	struct uhmm_range target = uhmm_range_of(to, npages);
 
-	uhmm_mm_drop(mm, uhmm_range_of(to, npages));
+	if (from.val == to.val)
+		return;
+	uhmm_mm_invalidate(mm, target, UHMM_NOTIFY_UNMAP, NULL);
 	uhmm_mm_invalidate(mm, old, UHMM_NOTIFY_UNMAP, NULL);
 	tell_flights(mm, old, to);
-	if (uhmm_shadow_move(&mm->core->store, mm->slot, from, to, npages))
-		uhmm_mm_exit(mm);
+	uhmm_restore_moved(mm, old, to);
+	if (!uhmm_shadow_move(&mm->core->store, mm->slot, from, to, npages))
+		return;
+	uhmm_restore_lost(mm, old);
+	uhmm_restore_lost(mm, target);
+	uhmm_mm_exit(mm);
 }
 
 /* Device pages stay where they are, but no entry is writable any more. */
@@ -75,11 +83,17 @@ void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r)
 		uhmm_shadow_change(store, mm->slot, vpn, without_write(leaf));
 }
 
-/* What both have after the fork: the same, read-only. */
-static uhmm_softleaf_t shared_by_fork(uhmm_softleaf_t leaf)
+/* What both have after the fork: the same, read-only. None: the child has its
+ * own page, and the parent what it had. */
+static uhmm_softleaf_t shared_by_fork(struct uhmm_core *core,
+				      uhmm_softleaf_t leaf)
 {
 	enum uhmm_softleaf_type type = uhmm_softleaf_type(leaf);
 
+	if (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED)
+		return uhmm_softleaf_none();
+	if (!uhmm_softleaf_has_dpfn(leaf))
+		return uhmm_flight_forked(core, leaf);
 	if (uhmm_softleaf_is_device_private(leaf))
 		type = UHMM_SOFTLEAF_DEVICE_PRIVATE_READ;
 	else if (uhmm_softleaf_is_migration_device_private(leaf))
@@ -99,14 +113,18 @@ int uhmm_event_fork(struct uhmm_mm *parent, struct uhmm_mm *child)
 
 	for (; uhmm_shadow_next(store, parent->slot, &vpn, end, &leaf);
 	     vpn.val++) {
-		uhmm_softleaf_t shared;
+		uhmm_softleaf_t shared = shared_by_fork(parent->core, leaf);
 
-		if (!uhmm_softleaf_has_dpfn(leaf) ||
-		    (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED))
+		if (uhmm_softleaf_is_none(shared))
 			continue;
-		shared = shared_by_fork(leaf);
 		if (uhmm_shadow_set(store, child->slot, vpn, shared))
 			return -ENOMEM;
+		if (uhmm_softleaf_is_migration_device_private(shared) &&
+		    uhmm_restore_forked(child, vpn,
+					uhmm_softleaf_to_dpfn(shared))) {
+			uhmm_shadow_clear(store, child->slot, vpn);
+			return -ENOMEM;
+		}
 		uhmm_shadow_change(store, parent->slot, vpn, shared);
 		uhmm_mm_invalidate(parent, uhmm_range_of(vpn, 1),
 				   UHMM_NOTIFY_PROTECTION, NULL);

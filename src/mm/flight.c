@@ -15,6 +15,13 @@ static uint64_t number_of(uint32_t index, uint64_t i)
 	return (uint64_t)index * UHMM_FLIGHT_NPAGES + i;
 }
 
+/* A migration entry of a system page? */
+static bool is_proper(uhmm_softleaf_t leaf)
+{
+	return uhmm_softleaf_is_migration(leaf) &&
+	       !uhmm_softleaf_has_dpfn(leaf);
+}
+
 uint32_t uhmm_flight_begin(struct uhmm_mm *mm, uhmm_vpn_t start,
 			   uint64_t npages)
 {
@@ -54,8 +61,7 @@ uhmm_softleaf_t uhmm_flight_entry(struct uhmm_mm *mm, uint32_t index,
 	uhmm_vpn_t vpn = UHMM_VPN(uhmm_flight_at(mm->core, index)->page[i].vpn);
 	uhmm_softleaf_t leaf = uhmm_mm_leaf(mm, vpn);
 
-	if (!uhmm_softleaf_is_migration(leaf) ||
-	    uhmm_softleaf_has_dpfn(leaf) ||
+	if (!is_proper(leaf) ||
 	    uhmm_softleaf_offset(leaf) != number_of(index, i))
 		return uhmm_softleaf_none();
 	return leaf;
@@ -88,6 +94,8 @@ void uhmm_flight_land(struct uhmm_mm *mm, uint32_t index, uint64_t i,
 	int err;
 
 	assert(!uhmm_softleaf_is_none(uhmm_flight_entry(mm, index, i)));
+	if (flight->forked)
+		bits &= ~(unsigned int)UHMM_SOFTLEAF_EXCLUSIVE;
 	err = uhmm_shadow_set(&mm->core->store, mm->slot,
 			      UHMM_VPN(flight->page[i].vpn),
 			      uhmm_softleaf_with_bits(
@@ -95,22 +103,114 @@ void uhmm_flight_land(struct uhmm_mm *mm, uint32_t index, uint64_t i,
 				      bits));
 	/* The node is there and a first mapping needs no memory. */
 	assert(err == 0);
+}
+
+void uhmm_flight_drop(struct uhmm_core *core, uint32_t index, uint64_t i)
+{
+	struct uhmm_flight *flight = uhmm_flight_at(core, index);
+
+	if (flight->page[i].dpfn)
+		uhmm_page_free(&core->store, UHMM_DPFN(flight->page[i].dpfn));
 	flight->page[i].dpfn = 0;
 }
 
-void uhmm_flight_moved(struct uhmm_core *core, uhmm_softleaf_t leaf,
-		       uhmm_vpn_t to)
+/* The flight and the page of it that @leaf is of. */
+static struct uhmm_flight *flight_of(struct uhmm_core *core,
+				     uhmm_softleaf_t leaf, uint64_t *i)
 {
 	uint64_t number = uhmm_softleaf_offset(leaf);
-	struct uhmm_flight *flight;
 
-	assert(uhmm_softleaf_is_migration(leaf) &&
-	       !uhmm_softleaf_has_dpfn(leaf));
-	flight = uhmm_flight_at(core, (uint32_t)(number / UHMM_FLIGHT_NPAGES));
-	flight->page[number % UHMM_FLIGHT_NPAGES].vpn = to.val;
+	assert(is_proper(leaf));
+	*i = number % UHMM_FLIGHT_NPAGES;
+	return uhmm_flight_at(core, (uint32_t)(number / UHMM_FLIGHT_NPAGES));
+}
+
+uhmm_softleaf_t uhmm_flight_forked(struct uhmm_core *core, uhmm_softleaf_t leaf)
+{
+	uint64_t i;
+	struct uhmm_flight *flight = flight_of(core, leaf, &i);
+
+	if (!flight->page[i].dpfn)
+		return uhmm_softleaf_none();
+	flight->forked = 1;
+	return uhmm_softleaf_mk_migration_from_flight(
+		uhmm_softleaf_offset(leaf), false);
+}
+
+void uhmm_flight_moved(struct uhmm_mm *mm, uhmm_softleaf_t leaf, uhmm_vpn_t to)
+{
+	uint64_t i;
+	struct uhmm_flight *flight = flight_of(mm->core, leaf, &i);
+
+	if (flight->mm == mm->slot)
+		flight->page[i].vpn = to.val;
+}
+
+/* Has the CPU of @mm a page there? A child that cannot be asked yet has none:
+ * if it has, that is found out when its device page is given back. */
+static bool is_there(struct uhmm_mm *mm, uhmm_vpn_t vpn)
+{
+	uint8_t pte = 0;
+
+	return mm->ops->scan(mm->ops_ctx, uhmm_range_of(vpn, 1), &pte) == 0 &&
+	       (pte & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP));
+}
+
+/* The entry @leaf of a child becomes what it stands for. 0; -ENOMEM */
+static int settle_entry(struct uhmm_mm *mm, uhmm_vpn_t vpn,
+			uhmm_softleaf_t leaf)
+{
+	struct uhmm_core *core = mm->core;
+	uint64_t i;
+	uhmm_dpfn_t dpfn = UHMM_DPFN(flight_of(core, leaf, &i)->page[i].dpfn);
+
+	if (!dpfn.val || mm->gone ||
+	    (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED) ||
+	    is_there(mm, vpn)) {
+		uhmm_shadow_clear(&core->store, mm->slot, vpn);
+		return 0;
+	}
+	return uhmm_shadow_set(&core->store, mm->slot, vpn,
+			       uhmm_pagemap_leaf(core, dpfn, false));
+}
+
+/* Every entry of flight @index that @mm has. */
+static void settle_child(struct uhmm_mm *mm, uint32_t index)
+{
+	uhmm_vpn_t vpn = UHMM_VPN(0);
+	uhmm_vpn_t end = UHMM_VPN(UINT64_C(1) << UHMM_TABLE_INDEX_BITS);
+	uhmm_softleaf_t leaf;
+
+	for (; uhmm_shadow_next(&mm->core->store, mm->slot, &vpn, end, &leaf);
+	     vpn.val++) {
+		if (!is_proper(leaf) ||
+		    uhmm_softleaf_offset(leaf) / UHMM_FLIGHT_NPAGES != index ||
+		    settle_entry(mm, vpn, leaf) == 0)
+			continue;
+		/* its data cannot be told from the parent's any more */
+		uhmm_shadow_clear(&mm->core->store, mm->slot, vpn);
+		uhmm_mm_exit(mm);
+	}
+	mm->core->ops->wake(mm->core, mm);
 }
 
 void uhmm_flight_end(struct uhmm_mm *mm, uint32_t index)
 {
-	uhmm_slab_free(&mm->core->store, UHMM_SLAB_FLIGHT, index);
+	struct uhmm_flight *flight = uhmm_flight_at(mm->core, index);
+	struct uhmm_store *store = &mm->core->store;
+	struct uhmm_list *node;
+
+	if (flight->forked)
+		UHMM_LIST_EACH(node, &mm->core->mms)
+			settle_child(UHMM_CONTAINER_OF(node, struct uhmm_mm,
+						       link),
+				     index);
+	for (uint32_t i = 0; i < flight->npages; i++) {
+		uhmm_dpfn_t dpfn = UHMM_DPFN(flight->page[i].dpfn);
+
+		if (dpfn.val &&
+		    uhmm_page_state(store, dpfn) == UHMM_PAGE_ALLOCATED)
+			uhmm_page_free(store, dpfn);
+	}
+	uhmm_slab_free(store, UHMM_SLAB_FLIGHT, index);
 }

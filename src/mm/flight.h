@@ -9,6 +9,9 @@
  * between. A daemon that finds flights in a store it inherits can tell each
  * page's truth: still present in the program: undo; gone: the bytes are in the
  * device page: finish.
+ * A fork in the middle copies the program's page table at an instant nobody
+ * tells: the child may have got the page, or not. It gets the entry, too, and
+ * when the flight ends its own page table says which it was.
  * Owns: the objects of UHMM_SLAB_FLIGHT; migration entries proper.
  */
 #ifndef UHMM_MM_FLIGHT_H
@@ -28,6 +31,7 @@ struct uhmm_flight {
 	uint32_t mm;		/* slot */
 	uint32_t npages;
 	uint64_t start;		/* page number of page[0] at the beginning */
+	uint64_t forked;	/* other mms have entries of it, too */
 	struct uhmm_flight_page page[UHMM_FLIGHT_NPAGES];
 };
 
@@ -70,11 +74,25 @@ void uhmm_flight_leave(struct uhmm_mm *mm, uint32_t index, uint64_t i);
 void uhmm_flight_land(struct uhmm_mm *mm, uint32_t index, uint64_t i,
 		      bool write, unsigned int bits);
 
-/** uhmm_flight_moved() - a migration entry proper moved to @to (mremap) */
-void uhmm_flight_moved(struct uhmm_core *core, uhmm_softleaf_t leaf,
-		       uhmm_vpn_t to);
+/** uhmm_flight_drop() - page @i did not get to its device page, which is free
+ *  again */
+void uhmm_flight_drop(struct uhmm_core *core, uint32_t index, uint64_t i);
 
-/** uhmm_flight_end() - every page has left or landed */
+/**
+ * uhmm_flight_forked() - what the child of a fork gets where the parent has
+ * @leaf, a migration entry proper: the same entry, when the page's bytes may
+ * be in the device page alone; none, when the child certainly got the page
+ */
+uhmm_softleaf_t uhmm_flight_forked(struct uhmm_core *core,
+				   uhmm_softleaf_t leaf);
+
+/** uhmm_flight_moved() - a migration entry proper of @mm moved to @to (mremap) */
+void uhmm_flight_moved(struct uhmm_mm *mm, uhmm_softleaf_t leaf, uhmm_vpn_t to);
+
+/**
+ * uhmm_flight_end() - every page of @mm has left or landed: those who were
+ * forked meanwhile get what is theirs, and pages nobody wants are free
+ */
 void uhmm_flight_end(struct uhmm_mm *mm, uint32_t index);
 
 #endif

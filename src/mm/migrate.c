@@ -401,18 +401,37 @@ void uhmm_migrate_vma_pages(struct uhmm_migrate_vma *args)
 
 /* ---- finalize ---- */
 
+/*
+ * Is the program's page @i in its device page now? If the program moved it
+ * meanwhile, the engine may have looked for it where it no longer was.
+ */
+static bool is_taken(const struct uhmm_migrate_vma *args, uint64_t i)
+{
+	struct uhmm_mm *mm = args->mm;
+	const struct uhmm_flight *flight =
+		uhmm_flight_at(mm->core, args->flight);
+	uint8_t pte = 0;
+
+	if (!is_set(args->taken, i) || !flight->page[i].dpfn)
+		return false;
+	if (flight->page[i].vpn == flight->start + i)
+		return true;
+	return mm->ops->scan(mm->ops_ctx,
+			     uhmm_range_of(UHMM_VPN(flight->page[i].vpn), 1),
+			     &pte) ||
+	       !(pte & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP));
+}
+
 /* Page @i of the flight arrives, or goes back where it came from. */
 static void end_page(struct uhmm_migrate_vma *args, uint64_t i)
 {
 	struct uhmm_mm *mm = args->mm;
-	struct uhmm_flight *flight = uhmm_flight_at(mm->core, args->flight);
-	uhmm_dpfn_t dpfn = UHMM_DPFN(flight->page[i].dpfn);
 	uhmm_softleaf_t leaf = uhmm_flight_entry(mm, args->flight, i);
-	bool arrived = dpfn.val && !uhmm_softleaf_is_none(leaf) &&
-		       (args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) &&
-		       !(uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED);
 
-	if (arrived) {
+	if (!is_taken(args, i)) {
+		uhmm_flight_drop(mm->core, args->flight, i);
+	} else if (!uhmm_softleaf_is_none(leaf) &&
+		   !(uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED)) {
 		uhmm_flight_land(mm, args->flight, i,
 				 uhmm_softleaf_is_migration_write(leaf) &&
 					 (args->src[i] &
@@ -422,18 +441,16 @@ static void end_page(struct uhmm_migrate_vma *args, uint64_t i)
 					 0);
 		return;
 	}
-	args->src[i] &= ~(uint64_t)UHMM_MIGRATE_PFN_MIGRATE;
+	stays(args, i);
 	uhmm_flight_leave(mm, args->flight, i);
-	if (dpfn.val)
-		uhmm_page_free(&mm->core->store, dpfn);
-	flight->page[i].dpfn = 0;
 }
 
-/* Did page @i stay, and did we write-protect it? */
+/* Did page @i stay, did we write-protect it, and is it nobody else's? */
 static bool to_unprotect(const struct uhmm_migrate_vma *args, uint64_t i)
 {
 	return !(args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) &&
-	       is_set(args->protected_by_us, i);
+	       is_set(args->protected_by_us, i) &&
+	       uhmm_softleaf_is_none(uhmm_mm_leaf(args->mm, vpn_of(args, i)));
 }
 
 /* Pages that stayed may be written again. */

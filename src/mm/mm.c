@@ -8,6 +8,7 @@
 
 #include "mm/check.h"
 #include "mm/flight.h"
+#include "mm/page.h"
 
 /* Every page number there can be. */
 static const struct uhmm_range whole_mm = {
@@ -31,6 +32,7 @@ int uhmm_core_init(struct uhmm_core *core, struct uhmm_store store,
 	core->pmd_npages = pmd_bytes / page_bytes;
 	uhmm_list_init(&core->mms);
 	uhmm_list_init(&core->pagemaps);
+	uhmm_list_init(&core->restores);
 	core->exclusive = NULL;
 	return 0;
 }
@@ -164,7 +166,9 @@ static uint64_t count_in_flight(struct uhmm_core *core)
 		const struct uhmm_flight *flight = uhmm_flight_at(core, i);
 
 		for (uint32_t k = 0; k < flight->npages; k++)
-			n += flight->page[k].dpfn != 0;
+			n += uhmm_page_state(&core->store,
+					     UHMM_DPFN(flight->page[k].dpfn)) ==
+			     UHMM_PAGE_ALLOCATED;
 	}
 	return n;
 }

@@ -53,6 +53,7 @@ struct uhmm_core {
 	struct uhmm_list mms;		/* of uhmm_mm.link */
 	struct uhmm_mm **mm_by_slot;
 	struct uhmm_list pagemaps;	/* of uhmm_pagemap.link */
+	struct uhmm_list restores;	/* of uhmm_restore.link */
 	struct uhmm_pagemap *exclusive;	/* of exclusive.h, NULL: no room */
 };
 

@@ -2,15 +2,19 @@
 /* restore.c - device pages on their way back (restore.h) */
 #include "mm/restore.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mm/pagemap.h"
 
-/* Runs handed to the engine in one call. */
-#define NRUNS 64
+/* How often the engine may say that the program's mappings moved. */
+#define GIVE_TRIES 64
 
+/* ---- legs ---- */
+
+/* One more leg. @r is known to the core from its first on. */
 static int add_leg(struct uhmm_restore *r, struct uhmm_leg leg)
 {
 	if (r->nlegs == r->room) {
@@ -22,9 +26,32 @@ static int add_leg(struct uhmm_restore *r, struct uhmm_leg leg)
 		r->leg = more;
 		r->room = room;
 	}
+	if (!r->nlegs)
+		uhmm_list_add_tail(&r->core->restores, &r->link);
 	r->leg[r->nlegs++] = leg;
+	uhmm_mm_get(leg.mm);
 	return 0;
 }
+
+/* The entry of @leg, wherever it is now. */
+static uhmm_softleaf_t entry_of(const struct uhmm_leg *leg)
+{
+	return uhmm_mm_leaf(leg->mm, leg->now);
+}
+
+static bool is_zapped(const struct uhmm_leg *leg)
+{
+	return uhmm_softleaf_bits(entry_of(leg)) & UHMM_SOFTLEAF_ZAPPED;
+}
+
+/* Is @leg where it was locked, and does the program still want it there? */
+static bool is_still(const struct uhmm_leg *leg)
+{
+	return !leg->gone && leg->now.val == leg->at.vpn.val &&
+	       !is_zapped(leg) && !leg->mm->gone;
+}
+
+/* ---- lock ---- */
 
 /* May the page be written at once when it is back? An exclusive entry says
  * nothing of that: its page may unless a fork shared it. */
@@ -38,33 +65,29 @@ static bool is_writable(struct uhmm_core *core, uhmm_dpfn_t dpfn,
 
 /* A page that is the program's alone may be given as its mapping is where that
  * cannot be written: the day it can, the page can. */
-static bool follows_mapping(struct uhmm_mm *mm, uhmm_vpn_t vpn,
-			    uhmm_softleaf_t leaf)
+static bool follows_mapping(const struct uhmm_leg *leg, uhmm_softleaf_t leaf)
 {
+	const struct uhmm_mm *mm = leg->mm;
 	struct uhmm_vma vma;
 
-	return !mm->gone &&
-	       (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_EXCLUSIVE) &&
-	       !mm->ops->vma_find(mm->ops_ctx, vpn, &vma) && !vma.write;
+	return (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_EXCLUSIVE) &&
+	       !mm->ops->vma_find(mm->ops_ctx, leg->now, &vma) && !vma.write;
 }
 
 /* Lock one mapping of a page. */
 static int lock_leg(struct uhmm_restore *r, uhmm_dpfn_t dpfn,
 		    struct uhmm_mapping at)
 {
-	struct uhmm_store *store = &r->core->store;
-	uhmm_softleaf_t leaf = uhmm_shadow_get(store, at.mm, at.vpn);
-	bool write = is_writable(r->core, dpfn, leaf);
 	struct uhmm_mm *mm = uhmm_mm_find(r->core, at.mm);
-	bool plain = write || follows_mapping(mm, at.vpn, leaf);
-	int err = add_leg(r, (struct uhmm_leg){ .dpfn = dpfn, .at = at,
-						.mm = mm, .write = plain,
+	uhmm_softleaf_t leaf = uhmm_mm_leaf(mm, at.vpn);
+	bool write = is_writable(r->core, dpfn, leaf);
+	int err = add_leg(r, (struct uhmm_leg){ .dpfn = dpfn, .mm = mm,
+						.at = at, .now = at.vpn,
 						.wanted = true });
 
 	if (err)
 		return err;
-	uhmm_mm_get(mm);
-	uhmm_shadow_change(store, at.mm, at.vpn,
+	uhmm_shadow_change(&r->core->store, at.mm, at.vpn,
 			   uhmm_softleaf_with_bits(
 				   uhmm_softleaf_mk_migration_from_dpfn(dpfn,
 									write),
@@ -72,19 +95,42 @@ static int lock_leg(struct uhmm_restore *r, uhmm_dpfn_t dpfn,
 	return 0;
 }
 
-/* Put the entry of @leg back to what it was before it was locked. */
-static void unlock_leg(struct uhmm_restore *r, const struct uhmm_leg *leg,
-		       struct uhmm_mapping at)
+/* Put the entry of @leg back to what it was before it was locked, less what
+ * the program has taken from it since. */
+static void unlock_leg(const struct uhmm_leg *leg)
 {
-	struct uhmm_store *store = &r->core->store;
-	uhmm_softleaf_t leaf = uhmm_shadow_get(store, at.mm, at.vpn);
+	uhmm_softleaf_t leaf = entry_of(leg);
 	bool write = uhmm_softleaf_is_migration_write(leaf);
 
-	uhmm_shadow_change(store, at.mm, at.vpn,
+	uhmm_shadow_change(&leg->mm->core->store, leg->mm->slot, leg->now,
 			   uhmm_softleaf_with_bits(
-				   uhmm_pagemap_leaf(r->core, leg->dpfn,
+				   uhmm_pagemap_leaf(leg->mm->core, leg->dpfn,
 						     write),
 				   uhmm_softleaf_bits(leaf)));
+}
+
+/* The last leg was never there. */
+static void undo_lock(struct uhmm_restore *r)
+{
+	struct uhmm_leg *leg = &r->leg[--r->nlegs];
+
+	unlock_leg(leg);
+	uhmm_mm_put(leg->mm);
+	if (!r->nlegs)
+		uhmm_list_del(&r->link);
+}
+
+static bool can_lock(struct uhmm_core *core, uhmm_dpfn_t dpfn)
+{
+	struct uhmm_mapping at;
+	uint32_t i = 0;
+
+	for (; uhmm_page_mapping(&core->store, dpfn, i, &at); i++)
+		if (!uhmm_mm_find(core, at.mm) ||
+		    uhmm_softleaf_is_migration(
+			    uhmm_shadow_get(&core->store, at.mm, at.vpn)))
+			return false;
+	return i > 0;
 }
 
 int uhmm_restore_lock(struct uhmm_restore *r, struct uhmm_core *core,
@@ -94,24 +140,16 @@ int uhmm_restore_lock(struct uhmm_restore *r, struct uhmm_core *core,
 	struct uhmm_mapping at;
 
 	r->core = core;
-	if (!uhmm_page_mapping(&core->store, dpfn, 0, &at))
+	if (!can_lock(core, dpfn))
 		return -EBUSY;
-	for (uint32_t i = 0; uhmm_page_mapping(&core->store, dpfn, i, &at); i++)
-		if (uhmm_softleaf_is_migration(
-			    uhmm_shadow_get(&core->store, at.mm, at.vpn)))
-			return -EBUSY;
 	for (uint32_t i = 0; uhmm_page_mapping(&core->store, dpfn, i, &at);
 	     i++) {
 		int err = lock_leg(r, dpfn, at);
 
 		if (!err)
 			continue;
-		while (r->nlegs > before) {
-			struct uhmm_leg *leg = &r->leg[--r->nlegs];
-
-			unlock_leg(r, leg, leg->at);
-			uhmm_mm_put(leg->mm);
-		}
+		while (r->nlegs > before)
+			undo_lock(r);
 		return err;
 	}
 	return 0;
@@ -124,6 +162,8 @@ void uhmm_restore_unwant(struct uhmm_restore *r, uhmm_dpfn_t dpfn)
 			r->leg[i].wanted = false;
 }
 
+/* ---- give ---- */
+
 static int by_place(const void *a, const void *b)
 {
 	const struct uhmm_leg *x = a, *y = b;
@@ -135,61 +175,80 @@ static int by_place(const void *a, const void *b)
 	return 0;
 }
 
-/* Does @b go right behind @a, in both spaces and the same way? */
-static bool is_next(const struct uhmm_leg *a, const struct uhmm_leg *b)
+/* Is @leg to be given now? Then its entry says how. */
+static bool is_to_give(struct uhmm_leg *leg)
 {
-	return b->wanted && b->at.mm == a->at.mm &&
+	if (!leg->wanted || !is_still(leg))
+		return false;
+	leg->write = uhmm_softleaf_is_migration_write(entry_of(leg)) ||
+		     follows_mapping(leg, entry_of(leg));
+	return true;
+}
+
+/* Does @b go right behind @a, in both spaces and the same way? */
+static bool is_next(const struct uhmm_leg *a, struct uhmm_leg *b)
+{
+	return is_to_give(b) && b->at.mm == a->at.mm &&
 	       b->at.vpn.val == a->at.vpn.val + 1 &&
 	       b->dpfn.val == a->dpfn.val + 1 && b->write == a->write;
 }
 
-/* Length of the run that starts at leg @i. */
+/* Length of the run that starts at leg @i, which is to be given. */
 static uint32_t run_length(const struct uhmm_restore *r, uint32_t i)
 {
 	uint32_t n = 1;
 
-	while (i + n < r->nlegs &&
+	while (i + n < r->nsorted &&
 	       is_next(&r->leg[i + n - 1], &r->leg[i + n]))
 		n++;
 	return n;
 }
 
-/* Note what became of the legs of one run. A page that was there already ends
- * the run without being given; the legs behind it are tried again. */
-static uint32_t note_run(struct uhmm_leg *leg, const struct uhmm_run *run)
+/* Note what became of the run that started at leg @i. Return: the leg to go on
+ * with: behind one that could not be given; that one, when things moved. */
+static uint32_t note_run(struct uhmm_restore *r, uint32_t i,
+			 const struct uhmm_run *run, unsigned int *tries)
 {
-	for (uint64_t i = 0; i < run->done; i++)
-		leg[i].given = true;
+	for (uint64_t n = 0; n < run->done; n++)
+		r->leg[i++].given = true;
 	if (run->done == run->npages)
-		return (uint32_t)run->npages;
-	leg[run->done].there = run->error == -EEXIST;
-	return (uint32_t)run->done + 1;
+		return i;
+	if (run->error == -EAGAIN && ++*tries < GIVE_TRIES)
+		return i;
+	r->leg[i].there = run->error == -EEXIST;
+	return i + 1;
 }
 
-/* Give the run that starts at leg @i. Return: legs dealt with. */
-static uint32_t give_run(struct uhmm_restore *r, uint32_t i)
+/* Give the run that starts at leg @i. Events may add legs: no pointer to one
+ * outlives the call of the engine. Return: the leg to go on with. */
+static uint32_t give_run(struct uhmm_restore *r, uint32_t i,
+			 unsigned int *tries)
 {
-	struct uhmm_leg *leg = &r->leg[i];
-	struct uhmm_mm *mm = leg->mm;
+	const struct uhmm_leg *leg = &r->leg[i];
+	const struct uhmm_mm *mm = leg->mm;
 	struct uhmm_run run = { .vpn = leg->at.vpn, .dpfn = leg->dpfn,
 				.npages = run_length(r, i),
 				.flags = leg->write ? 0 : UHMM_RUN_WP };
 
-	if (mm->gone)
-		return (uint32_t)run.npages;
 	if (mm->ops->give(mm->ops_ctx, &run, 1))
-		return (uint32_t)run.npages;
-	return note_run(leg, &run);
+		return i + (uint32_t)run.npages;
+	return note_run(r, i, &run, tries);
 }
 
 void uhmm_restore_give(struct uhmm_restore *r)
 {
+	unsigned int tries = 0;
 	uint32_t i = 0;
 
 	if (r->nlegs > 1)
 		qsort(r->leg, r->nlegs, sizeof(*r->leg), by_place);
-	while (i < r->nlegs)
-		i += r->leg[i].wanted ? give_run(r, i) : 1;
+	r->nsorted = r->nlegs;
+	while (i < r->nsorted) {
+		if (is_to_give(&r->leg[i]))
+			i = give_run(r, i, &tries);
+		else
+			i++;
+	}
 }
 
 bool uhmm_restore_is_given(const struct uhmm_restore *r,
@@ -198,82 +257,131 @@ bool uhmm_restore_is_given(const struct uhmm_restore *r,
 	struct uhmm_leg key = { .at = { mm->slot, vpn } };
 	const struct uhmm_leg *leg = NULL;
 
-	if (r->nlegs)
-		leg = bsearch(&key, r->leg, r->nlegs, sizeof(*r->leg),
+	if (r->nsorted)
+		leg = bsearch(&key, r->leg, r->nsorted, sizeof(*r->leg),
 			      by_place);
 	return leg && leg->given;
 }
 
-/* Where the entry of @leg is now: where it was, or moved by mremap. */
-static bool find_leg(struct uhmm_restore *r, const struct uhmm_leg *leg,
-		     struct uhmm_mapping *at)
-{
-	struct uhmm_store *store = &r->core->store;
-	uhmm_softleaf_t leaf = uhmm_shadow_get(store, leg->at.mm, leg->at.vpn);
+/* ---- what happens meanwhile ---- */
 
-	*at = leg->at;
-	if (uhmm_softleaf_is_migration_device_private(leaf) &&
-	    uhmm_softleaf_to_dpfn(leaf).val == leg->dpfn.val)
-		return true;
-	for (uint32_t i = 0; uhmm_page_mapping(store, leg->dpfn, i, at); i++)
-		if (at->mm == leg->at.mm)
+static void leg_moved(struct uhmm_leg *leg, struct uhmm_range from,
+		      uhmm_vpn_t to)
+{
+	struct uhmm_range target = uhmm_range_of(to, uhmm_range_npages(from));
+
+	if (uhmm_range_has(from, leg->now))
+		leg->now.val += to.val - from.start.val;
+	else if (uhmm_range_has(target, leg->now))
+		leg->gone = true;
+}
+
+void uhmm_restore_moved(struct uhmm_mm *mm, struct uhmm_range from,
+			uhmm_vpn_t to)
+{
+	struct uhmm_list *node;
+
+	UHMM_LIST_EACH(node, &mm->core->restores) {
+		struct uhmm_restore *r =
+			UHMM_CONTAINER_OF(node, struct uhmm_restore, link);
+
+		for (uint32_t i = 0; i < r->nlegs; i++)
+			if (r->leg[i].mm == mm && !r->leg[i].gone)
+				leg_moved(&r->leg[i], from, to);
+	}
+}
+
+void uhmm_restore_lost(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	struct uhmm_list *node;
+
+	UHMM_LIST_EACH(node, &mm->core->restores) {
+		struct uhmm_restore *restore =
+			UHMM_CONTAINER_OF(node, struct uhmm_restore, link);
+
+		for (uint32_t i = 0; i < restore->nlegs; i++)
+			if (restore->leg[i].mm == mm &&
+			    uhmm_range_has(r, restore->leg[i].now))
+				restore->leg[i].gone = true;
+	}
+}
+
+/* Is @dpfn on its way back by @r? */
+static bool has_leg(const struct uhmm_restore *r, uhmm_dpfn_t dpfn)
+{
+	for (uint32_t i = 0; i < r->nlegs; i++)
+		if (r->leg[i].dpfn.val == dpfn.val && !r->leg[i].gone)
 			return true;
 	return false;
 }
 
-/* A page that the CPU has already, or got now, or dropped, needs no entry. */
-static bool is_over(struct uhmm_restore *r, const struct uhmm_leg *leg,
-		    struct uhmm_mapping at)
+int uhmm_restore_forked(struct uhmm_mm *child, uhmm_vpn_t vpn, uhmm_dpfn_t dpfn)
 {
-	uhmm_softleaf_t leaf = uhmm_shadow_get(&r->core->store, at.mm, at.vpn);
+	struct uhmm_leg late = { .dpfn = dpfn, .mm = child,
+				 .at = { child->slot, vpn }, .now = vpn };
+	struct uhmm_list *node;
 
-	if (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED)
-		return true;
-	return at.vpn.val == leg->at.vpn.val && (leg->given || leg->there);
-}
+	UHMM_LIST_EACH(node, &child->core->restores) {
+		struct uhmm_restore *r =
+			UHMM_CONTAINER_OF(node, struct uhmm_restore, link);
 
-/* Entries that a fork made while the page was locked: nobody gave those. */
-static void unlock_latecomers(struct uhmm_restore *r,
-			      const struct uhmm_leg *leg)
-{
-	struct uhmm_store *store = &r->core->store;
-	struct uhmm_mapping at;
-
-	for (uint32_t i = 0; uhmm_page_mapping(store, leg->dpfn, i, &at); i++)
-		if (uhmm_softleaf_is_migration(
-			    uhmm_shadow_get(store, at.mm, at.vpn)))
-			unlock_leg(r, leg, at);
-}
-
-static uint64_t finish_leg(struct uhmm_restore *r, const struct uhmm_leg *leg)
-{
-	struct uhmm_mapping at;
-
-	if (!find_leg(r, leg, &at))
-		return 0;
-	if (!is_over(r, leg, at)) {
-		unlock_leg(r, leg, at);
-		return 0;
+		if (has_leg(r, dpfn))
+			return add_leg(r, late);
 	}
-	uhmm_shadow_clear(&r->core->store, at.mm, at.vpn);
-	return leg->given;
+	assert(!"a device page on its way without a restore");
+	return -EINVAL;
+}
+
+/* ---- finish ---- */
+
+/* Has the CPU a page where @leg is now? */
+static bool is_there(const struct uhmm_leg *leg, bool unless_known)
+{
+	uint8_t pte = 0;
+	int err = leg->mm->ops->scan(leg->mm->ops_ctx,
+				     uhmm_range_of(leg->now, 1), &pte);
+
+	if (err)
+		return unless_known;
+	return pte & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP);
+}
+
+/* A page that the CPU has, or that was dropped, needs no entry. What moved, or
+ * came by a fork, may have done so before or after it was given. */
+static bool is_over(const struct uhmm_restore *r, const struct uhmm_leg *leg)
+{
+	bool arrived = leg->given || leg->there;
+
+	if (is_zapped(leg) || leg->mm->gone)
+		return true;
+	if (leg >= r->leg + r->nsorted || leg->now.val != leg->at.vpn.val)
+		return is_there(leg, arrived);
+	return arrived;
+}
+
+static void finish_leg(struct uhmm_restore *r, const struct uhmm_leg *leg)
+{
+	if (leg->gone)
+		return;
+	if (is_over(r, leg))
+		uhmm_shadow_clear(&r->core->store, leg->mm->slot, leg->now);
+	else
+		unlock_leg(leg);
 }
 
 uint64_t uhmm_restore_finish(struct uhmm_restore *r)
 {
 	uint64_t given = 0;
 
-	for (uint32_t i = 0; i < r->nlegs; i++)
-		given += finish_leg(r, &r->leg[i]);
 	for (uint32_t i = 0; i < r->nlegs; i++) {
-		struct uhmm_leg *leg = &r->leg[i];
-
-		if (uhmm_page_state(&r->core->store, leg->dpfn) ==
-		    UHMM_PAGE_MAPPED)
-			unlock_latecomers(r, leg);
-		if (i + 1 == r->nlegs || leg->mm != leg[1].mm)
-			r->core->ops->wake(r->core, leg->mm);
+		finish_leg(r, &r->leg[i]);
+		given += r->leg[i].given;
 	}
+	for (uint32_t i = 0; i < r->nlegs; i++)
+		if (i + 1 == r->nlegs || r->leg[i].mm != r->leg[i + 1].mm)
+			r->core->ops->wake(r->core, r->leg[i].mm);
+	if (r->nlegs)
+		uhmm_list_del(&r->link);
 	for (uint32_t i = 0; i < r->nlegs; i++)
 		uhmm_mm_put(r->leg[i].mm);
 	free(r->leg);

@@ -7,6 +7,9 @@
  * every entry goes and the page is free (finish). One mapping of one page is a
  * "leg" here. A leg whose give failed gets its device entry back, so no byte
  * is lost; a leg the program dropped meanwhile is dropped at the end.
+ * While it is under way the core knows it (uhmm_core.restores), so that events
+ * can say where a leg is now, and that a fork made another one: that one is
+ * not given, its own page table says in the end what the child has.
  * Callers choose pages; nothing here looks at mappings (VMAs) or devices.
  */
 #ifndef UHMM_MM_RESTORE_H
@@ -20,17 +23,23 @@ struct uhmm_leg {
 	uhmm_dpfn_t dpfn;
 	struct uhmm_mm *mm;	/* referenced until finish */
 	struct uhmm_mapping at;	/* where it was when it was locked */
+	uhmm_vpn_t now;		/* where it is */
 	bool write;		/* give it as the mapping is, else read-only */
 	bool wanted;		/* give it; else only put the entry back */
 	bool given;
 	bool there;		/* the CPU had a page there already */
+	bool gone;		/* something else is in its place */
 };
 
-/** struct uhmm_restore - all zero: nothing locked */
+/** struct uhmm_restore - all zero: nothing locked. Does not move in memory
+ *  from the first lock to finish. */
 struct uhmm_restore {
+	struct uhmm_list link;		/* in uhmm_core.restores */
 	struct uhmm_core *core;
 	struct uhmm_leg *leg;
 	uint32_t nlegs, room;
+	uint32_t nsorted;		/* of them are by place; the rest came
+					 * by forks */
 };
 
 /**
@@ -49,6 +58,21 @@ void uhmm_restore_give(struct uhmm_restore *r);
 /** uhmm_restore_is_given() - did @dpfn come back at @vpn of @mm? */
 bool uhmm_restore_is_given(const struct uhmm_restore *r,
 			   const struct uhmm_mm *mm, uhmm_vpn_t vpn);
+
+/** uhmm_restore_moved() - entries of @mm in @from are at @to now, and what was
+ *  there is gone (mremap) */
+void uhmm_restore_moved(struct uhmm_mm *mm, struct uhmm_range from,
+			uhmm_vpn_t to);
+
+/** uhmm_restore_lost() - no entry of @mm is in @r any more */
+void uhmm_restore_lost(struct uhmm_mm *mm, struct uhmm_range r);
+
+/**
+ * uhmm_restore_forked() - @child has a migration entry of @dpfn, too, at @vpn
+ * Return: 0; -ENOMEM
+ */
+UHMM_CHECKED int uhmm_restore_forked(struct uhmm_mm *child, uhmm_vpn_t vpn,
+				     uhmm_dpfn_t dpfn);
 
 /**
  * uhmm_restore_finish() - unlock; wake who waits; @r is all zero again
