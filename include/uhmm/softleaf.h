@@ -51,6 +51,9 @@ enum uhmm_softleaf_bits {
 	/* Of a migration entry only: the program dropped the page meanwhile;
 	 * whoever migrates it drops it instead of finishing. */
 	UHMM_SOFTLEAF_ZAPPED = 1 << 4,
+	/* No fork shares the page: a mapping that becomes writable makes it
+	 * so (the kernel's PageAnonExclusive). */
+	UHMM_SOFTLEAF_EXCLUSIVE = 1 << 5,
 };
 
 #define UHMM_SOFTLEAF_TYPE_SHIFT 59
