@@ -137,6 +137,11 @@ int uhmm_agent_start(struct uhmm_wire_token token, int uffd)
 	return ret < 0 ? (int)ret : 0;
 }
 
+bool uhmm_agent_owns(int fd)
+{
+	return uhmm_ownfd_has(&agent.own, fd);
+}
+
 void uhmm_agent_forget(void)
 {
 	uhmm_ownfd_close(&agent.own);

@@ -133,11 +133,9 @@ void uhmm_channel_adopt(struct uhmm_ownfd *own, uint32_t generation)
 bool uhmm_channel_owns(int fd)
 {
 	for (int i = 0; i < CHANNELS; i++) {
-		const struct uhmm_channel *ch = &channels[i];
-
-		if (atomic_load(&ch->state) != EMPTY &&
-		    (fd == ch->own.fd || fd == ch->own.low))
-			return fd >= 0 && uhmm_ownfd_is_ours(&ch->own);
+		if (atomic_load(&channels[i].state) != EMPTY &&
+		    uhmm_ownfd_has(&channels[i].own, fd))
+			return true;
 	}
 	return false;
 }

@@ -62,6 +62,8 @@ bool uhmm_device_hides(const char *path, int flags)
 {
 	if (!(flags & O_CREAT) || minor_of_unchecked(path) < 0)
 		return false;
+	if (uhmm_sys3(SYS_faccessat, AT_FDCWD, uhmm_ptr(path), F_OK) == 0)
+		return false;	/* a real one */
 	errno = ENOENT;
 	return true;
 }

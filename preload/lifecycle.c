@@ -40,6 +40,8 @@ static void before_fork(void)
 	err = announce(UHMM_FORK_PREPARE);
 	if (err == -EIO || err == -ENODEV)
 		uhmm_agent_wait_orphaned();
+	if (err == -ENODEV)
+		fork_id = 0;	/* no session after all */
 }
 
 static void after_fork_in_parent(void)

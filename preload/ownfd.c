@@ -102,6 +102,11 @@ bool uhmm_ownfd_is_ours(const struct uhmm_ownfd *own)
 	return is_cookie(own->fd, own->cookie);
 }
 
+bool uhmm_ownfd_has(const struct uhmm_ownfd *own, int fd)
+{
+	return (fd == own->fd || fd == own->low) && is_cookie(fd, own->cookie);
+}
+
 void uhmm_ownfd_close(struct uhmm_ownfd *own)
 {
 	if (is_cookie(own->fd, own->cookie))

@@ -28,6 +28,9 @@ UHMM_CHECKED int uhmm_ownfd_connect(struct uhmm_ownfd *own);
 /** uhmm_ownfd_is_ours() - does the number still mean our socket? */
 bool uhmm_ownfd_is_ours(const struct uhmm_ownfd *own);
 
+/** uhmm_ownfd_has() - is @fd, as the program knows it, this socket? */
+bool uhmm_ownfd_has(const struct uhmm_ownfd *own, int fd);
+
 /** uhmm_ownfd_close() - close it if it is still ours; then there is none */
 void uhmm_ownfd_close(struct uhmm_ownfd *own);
 

@@ -301,5 +301,6 @@ bool uhmm_session_owns(int fd)
 		if (session.handed.fd[i] == fd)
 			return true;
 	}
-	return uhmm_channel_owns(fd);
+	return uhmm_ownfd_has(&session.first, fd) || uhmm_agent_owns(fd) ||
+	       uhmm_channel_owns(fd);
 }

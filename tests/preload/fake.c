@@ -268,9 +268,9 @@ static void read_events(int uffd)
 		;
 }
 
-/* Ask @sock for hands and wait. Return: its error */
-static int hands(const struct session *s, int sock, uint64_t addr,
-		 uint64_t bytes)
+/* Ask @sock to do @op to the page at @addr, and wait. Return: its error */
+static int hands(const struct session *s, int sock, enum uhmm_hands_op op,
+		 uint64_t addr)
 {
 	struct pollfd p[2] = { { .fd = sock, .events = POLLIN },
 			       { .fd = s->fds[0], .events = POLLIN } };
@@ -279,10 +279,10 @@ static int hands(const struct session *s, int sock, uint64_t addr,
 	unsigned int nfds;
 
 	uhmm_wire_init(&msg, UHMM_WIRE_hands, 77, false);
-	msg.body.hands.op = UHMM_HANDS_ZAP;
+	msg.body.hands.op = op;
 	msg.body.hands.nranges = 1;
 	msg.body.hands.range[0].addr = addr;
-	msg.body.hands.range[0].bytes = bytes;
+	msg.body.hands.range[0].bytes = fake.log->hello.page_bytes;
 	if (uhmm_wire_send(sock, &msg, NULL, 0) < 0)
 		bad("hands");
 	do {
@@ -315,7 +315,7 @@ static int take(const struct session *s, int sock, uint64_t addr)
 		return -errno;
 	if (ioctl(s->fds[0], UFFDIO_WRITEPROTECT, &w) < 0)
 		return -errno;
-	return hands(s, sock, addr, page);
+	return hands(s, sock, UHMM_HANDS_ZAP, addr);
 }
 
 static int read_byte(const struct session *s, uint64_t addr)
@@ -354,7 +354,6 @@ static void on_ioctl(struct conn *c, struct uhmm_wire_msg *msg)
 {
 	const struct session *s = &fake.session[c->session];
 	uint64_t arg = msg->body.ioctl.arg;
-	uint64_t page = fake.log->hello.page_bytes;
 
 	atomic_fetch_add(&fake.log->ioctls, 1);
 	if (!device_by_token(&msg->body.ioctl.open)) {
@@ -372,14 +371,23 @@ static void on_ioctl(struct conn *c, struct uhmm_wire_msg *msg)
 		answer(c->sock, msg, read_byte(s, arg));
 		break;
 	case FAKE_ZAP:
-		answer(c->sock, msg, hands(s, c->sock, arg, page));
+		answer(c->sock, msg, hands(s, c->sock, UHMM_HANDS_ZAP, arg));
 		break;
 	case FAKE_ZAP_BY_AGENT:
+		answer(c->sock, msg, hands(s, fake.conn[s->agent].sock,
+					   UHMM_HANDS_ZAP, arg));
+		break;
+	case FAKE_FILL_READ:
 		answer(c->sock, msg,
-		       hands(s, fake.conn[s->agent].sock, arg, page));
+		       hands(s, c->sock, UHMM_HANDS_POPULATE_READ, arg));
+		break;
+	case FAKE_FILL_WRITE:
+		answer(c->sock, msg,
+		       hands(s, c->sock, UHMM_HANDS_POPULATE_WRITE, arg));
 		break;
 	case FAKE_ZAP_BAD:
-		answer(c->sock, msg, hands(s, c->sock, page, page));
+		answer(c->sock, msg, hands(s, c->sock, UHMM_HANDS_ZAP,
+					   fake.log->hello.page_bytes));
 		break;
 	case FAKE_BARRIER:
 		on_barrier(c, msg);

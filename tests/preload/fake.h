@@ -23,6 +23,8 @@ enum fake_cmd {
 	FAKE_READ,		/* arg: address; its byte, by the mem fd */
 	FAKE_ZAP,		/* arg: address; zapped by the caller */
 	FAKE_ZAP_BY_AGENT,	/* arg: address */
+	FAKE_FILL_READ,		/* arg: address; populated */
+	FAKE_FILL_WRITE,
 	FAKE_ZAP_BAD,		/* an address that is none: errno of hands */
 	FAKE_BARRIER,		/* arg: n; answered when n have come */
 	FAKE_TAKE,		/* arg: address of FAKE_TAKE_PAGES pages: it

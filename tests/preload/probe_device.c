@@ -209,6 +209,19 @@ void case_protects(void)
 	EXPECT(mprotect(p, 0, PROT_READ) == 0);
 }
 
+/* Is there anything in the page at @p? */
+static bool is_present(const unsigned char *p)
+{
+	uint64_t entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	EXPECT(pread(fd, &entry, sizeof(entry),
+		     (off_t)((uintptr_t)p / (size_t)sysconf(_SC_PAGESIZE) *
+			     sizeof(entry))) == sizeof(entry));
+	EXPECT(close(fd) == 0);
+	return entry >> 63;
+}
+
 void case_hands(void)
 {
 	unsigned char *p = page(0x5a, 2);
@@ -224,6 +237,11 @@ void case_hands(void)
 	EXPECT(ioctl(fd, FAKE_ZAP, locked) == 0);
 	EXPECT(locked[0] == 0);
 	EXPECT_FAILS(ioctl(fd, FAKE_ZAP_BAD, 0), ENOMEM);
+	EXPECT(madvise(p, 2 * size, MADV_DONTNEED) == 0);
+	EXPECT(!is_present(p) && !is_present(p + size));
+	EXPECT(ioctl(fd, FAKE_FILL_READ, p) == 0);
+	EXPECT(ioctl(fd, FAKE_FILL_WRITE, p + size) == 0);
+	EXPECT(is_present(p) && is_present(p + size));
 	echo(fd, 1);
 }
 
