@@ -235,6 +235,15 @@ int uhmm_engine_op_unprotect(void *ctx, struct uhmm_range r)
 	return err == -ENOENT ? 0 : err;
 }
 
+/* The kernel wakes who waits for a missing page, but not who waits to write a
+ * protected one. */
+static int unregister_piece(struct uhmm_engine *e, struct uhmm_range r)
+{
+	int err = uhmm_uffd_unregister(e->fds.uffd, r);
+
+	return err ? err : uhmm_uffd_wake(e->fds.uffd, r);
+}
+
 /*
  * Unregister what is registered of @r, mapping by mapping: it may hold gaps,
  * or something the kernel does not want to hear of.
@@ -250,7 +259,7 @@ static int unregister_parts(struct uhmm_engine *e, struct uhmm_range r)
 			return err == -ENOENT ? 0 : err;
 		part = uhmm_range_clip(r, vma.range);
 		if (uhmm_range_npages(part))
-			err = uhmm_uffd_unregister(e->fds.uffd, part);
+			err = unregister_piece(e, part);
 		if (err)
 			uhmm_dbg_errno(UHMM_LOG_ENGINE, err,
 				       "unregister addr=%#llx",
@@ -268,7 +277,7 @@ int uhmm_engine_unregister(struct uhmm_engine *e, struct uhmm_trapset *set,
 	struct uhmm_range piece;
 
 	while (uhmm_trapset_next(set, rest, &piece)) {
-		int err = uhmm_uffd_unregister(e->fds.uffd, piece);
+		int err = unregister_piece(e, piece);
 
 		e->stats.untraps++;
 		if (err)
