@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* program_inside.c - the program's side of program.h */
+#include "program_inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sys/pagesize.h"
+
+#define LIFETIME_S 50
+#define NOBODY 65534
+
+int prog_open_uffd(void)
+{
+	int flags = O_CLOEXEC | O_NONBLOCK;
+	int fd = (int)syscall(SYS_userfaultfd, flags);
+
+	if (fd < 0)
+		fd = (int)syscall(SYS_userfaultfd,
+				  flags | UHMM_UFFD_USER_MODE_ONLY);
+	return fd;
+}
+
+/* UFFDIO_API with as much as there is of what is wanted; what was asked for. */
+static uint64_t enable(int uffd, unsigned int flags)
+{
+	uint64_t always = UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE |
+			  UFFD_FEATURE_EVENT_UNMAP |
+			  UFFD_FEATURE_PAGEFAULT_FLAG_WP;
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = always | UHMM_UFFD_FEATURE_WP_UNPOPULATED,
+	};
+
+	if (!(flags & PROG_NO_MARKERS) && ioctl(uffd, UFFDIO_API, &api) == 0)
+		return always | UHMM_UFFD_FEATURE_WP_UNPOPULATED;
+	api = (struct uffdio_api){ .api = UFFD_API, .features = always };
+	return ioctl(uffd, UFFDIO_API, &api) == 0 ? always : 0;
+}
+
+static void drop_privilege(void)
+{
+	if (getuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+		_exit(3);
+	/* its own /proc files, and to die with the test */
+	prctl(PR_SET_DUMPABLE, 1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static void send_fds(int sock, const int *fds, uint64_t features)
+{
+	char control[CMSG_SPACE(PROG_NR_FDS * sizeof(int))] = { 0 };
+	struct iovec iov = { &features, sizeof(features) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(PROG_NR_FDS * sizeof(int));
+	memcpy(CMSG_DATA(cmsg), fds, PROG_NR_FDS * sizeof(int));
+	if (sendmsg(sock, &msg, 0) < 0)
+		_exit(4);
+}
+
+static void hand_over(int sock, unsigned int flags)
+{
+	int fds[PROG_NR_FDS];
+	uint64_t features;
+
+	if (flags & PROG_NOBODY)
+		drop_privilege();
+	fds[0] = prog_open_uffd();
+	fds[1] = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	fds[2] = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	fds[3] = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	features = enable(fds[0], flags);
+	send_fds(sock, fds, features);
+	for (int i = 0; i < PROG_NR_FDS; i++)
+		close(fds[i]);
+}
+
+/*
+ * The test orders the commands of both threads; the thread sanitizer, which
+ * cannot see that, sees this.
+ */
+static void in_order(void)
+{
+	static int order;
+
+	__atomic_add_fetch(&order, 1, __ATOMIC_ACQ_REL);
+}
+
+static void *obey(void *arg)
+{
+	int sock = *(int *)arg;
+	struct prog_command cmd;
+
+	while (recv(sock, &cmd, sizeof(cmd), 0) == sizeof(cmd)) {
+		long ret;
+
+		in_order();
+		ret = cmd.fn(cmd.arg[0], cmd.arg[1], cmd.arg[2]);
+		in_order();
+		if (send(sock, &ret, sizeof(ret), 0) < 0)
+			break;
+	}
+	return NULL;
+}
+
+static int zap(void *addr, size_t bytes)
+{
+	int ret = madvise(addr, bytes, MADV_DONTNEED);
+
+	return ret < 0 && errno == EINVAL ?
+	       madvise(addr, bytes, UHMM_MADV_DONTNEED_LOCKED) : ret;
+}
+
+static int do_hands(const struct prog_hands *cmd)
+{
+	for (unsigned int i = 0; i < cmd->n; i++) {
+		void *addr = (void *)uhmm_addr_of(cmd->range[i].start);
+		size_t bytes = uhmm_bytes_of(uhmm_range_npages(cmd->range[i]));
+		int ret;
+
+		if (cmd->op == UHMM_ENGINE_ZAP)
+			ret = zap(addr, bytes);
+		else if (cmd->op == UHMM_ENGINE_POPULATE_READ)
+			ret = madvise(addr, bytes, UHMM_MADV_POPULATE_READ);
+		else
+			ret = madvise(addr, bytes, UHMM_MADV_POPULATE_WRITE);
+		if (ret < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static void *lend_hands(void *arg)
+{
+	int sock = *(int *)arg;
+	struct prog_hands cmd;
+
+	while (recv(sock, &cmd, sizeof(cmd), 0) == sizeof(cmd)) {
+		int ret = do_hands(&cmd);
+
+		if (send(sock, &ret, sizeof(ret), 0) < 0)
+			break;
+	}
+	return NULL;
+}
+
+void prog_run(int *channel, int output, unsigned int flags)
+{
+	pthread_t thread;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(LIFETIME_S);
+	dup2(output, STDOUT_FILENO);
+	dup2(output, STDERR_FILENO);
+	hand_over(channel[PROG_MAIN], flags);
+	if (pthread_create(&thread, NULL, obey, &channel[PROG_SECOND]) ||
+	    pthread_create(&thread, NULL, lend_hands, &channel[PROG_HANDS]))
+		_exit(5);
+	obey(&channel[PROG_MAIN]);
+	_exit(0);
+}
+
+long in_map(long npages, long prot, long flags)
+{
+	return (long)mmap(NULL, uhmm_bytes_of((uint64_t)npages), (int)prot,
+			  (int)flags, -1, 0);
+}
+
+long in_unmap(long addr, long bytes, long unused)
+{
+	(void)unused;
+	return munmap((void *)addr, (size_t)bytes);
+}
+
+long in_protect(long addr, long bytes, long prot)
+{
+	return mprotect((void *)addr, (size_t)bytes, (int)prot);
+}
+
+/* Threads of the program touch the same words. */
+static long get(const long *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static void put(long *p, long value)
+{
+	__atomic_store_n(p, value, __ATOMIC_RELAXED);
+}
+
+long in_fill(long addr, long npages, long unused)
+{
+	(void)unused;
+	for (long i = 0; i < npages; i++)
+		put((long *)(addr + i * getpagesize()), i + 1);
+	return 0;
+}
+
+long in_sum(long addr, long npages, long unused)
+{
+	long sum = 0;
+
+	(void)unused;
+	for (long i = 0; i < npages; i++)
+		sum += get((long *)(addr + i * getpagesize()));
+	return sum;
+}
+
+long in_read(long addr, long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	return get((long *)addr);
+}
+
+long in_write(long addr, long value, long unused)
+{
+	(void)unused;
+	put((long *)addr, value);
+	return value;
+}
+
+long in_madvise(long addr, long bytes, long advice)
+{
+	return madvise((void *)addr, (size_t)bytes, (int)advice) < 0 ? -errno :
+								       0;
+}
+
+long in_remap(long addr, long bytes, long new_addr)
+{
+	int flags = MREMAP_MAYMOVE | (new_addr ? MREMAP_FIXED : 0);
+
+	return (long)mremap((void *)addr, (size_t)bytes, (size_t)bytes, flags,
+			    (void *)new_addr);
+}
