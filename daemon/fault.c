@@ -94,10 +94,9 @@ static struct uhmm_range range_of(uint64_t start, uint64_t end)
 	return (struct uhmm_range){ uhmm_vpn_of(start), uhmm_vpn_of(end) };
 }
 
-static void on_remove(struct session *s, const struct uffd_msg *msg)
+/* Pages of @r were dropped: by us, or by the program. */
+static void remove_pages(struct session *s, struct uhmm_range r)
 {
-	struct uhmm_range r = range_of(msg->arg.remove.start,
-				       msg->arg.remove.end);
 	struct uhmm_range piece;
 	bool ours;
 
@@ -112,6 +111,23 @@ static void on_remove(struct session *s, const struct uffd_msg *msg)
 		}
 		s->d->stats.removes++;
 		uhmm_event_unmap(s->mm, piece);
+	}
+}
+
+/* The kernel says the same of MADV_FREE, which drops nothing here. */
+static void on_remove(struct session *s, const struct uffd_msg *msg)
+{
+	struct uhmm_range r = range_of(msg->arg.remove.start,
+				       msg->arg.remove.end);
+	struct uhmm_range piece;
+	bool free_only;
+
+	while (zaps_consume(&s->frees, &r, &piece, &free_only)) {
+		if (free_only)
+			uhmm_mm_invalidate(s->mm, piece, UHMM_NOTIFY_CLEAR,
+					   NULL);
+		else
+			remove_pages(s, piece);
 	}
 }
 

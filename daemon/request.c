@@ -18,6 +18,7 @@
 #include "session.h"
 #include "sys/pagesize.h"
 #include "uaccess.h"
+#include "vmops.h"
 #include "wire/fdpass.h"
 
 /* A mapping of a device is ordinary memory: what one program may ask for. */
@@ -106,19 +107,6 @@ static int handle_mmap(struct request *rq)
 	return 0;
 }
 
-static int handle_protect(struct request *rq)
-{
-	const struct uhmm_msg_protect *m = &rq->msg.body.protect;
-	struct uhmm_range r = { uhmm_vpn_of(m->addr),
-				uhmm_vpn_of(m->addr + m->bytes +
-					    uhmm_page_bytes() - 1) };
-
-	if (r.end.val <= r.start.val)
-		return -EINVAL;
-	uhmm_event_protect(rq->ch->session->mm, r);
-	return 0;
-}
-
 /* @text goes out as the memory it is in. */
 static int reply_text(struct request *rq, const char *text, size_t bytes)
 {
@@ -178,7 +166,9 @@ static const struct handler handlers[] = {
 	[UHMM_WIRE_ioctl] = { handle_ioctl, CHANNEL_CALLER },
 	[UHMM_WIRE_closed] = { handle_closed, CHANNEL_CALLER },
 	[UHMM_WIRE_mmap] = { handle_mmap, CHANNEL_CALLER },
-	[UHMM_WIRE_protect] = { handle_protect, CHANNEL_CALLER },
+	[UHMM_WIRE_protect] = { vmops_protect, CHANNEL_CALLER },
+	[UHMM_WIRE_advise] = { vmops_advise, CHANNEL_CALLER },
+	[UHMM_WIRE_mincore] = { vmops_mincore, CHANNEL_CALLER },
 	[UHMM_WIRE_fork] = { fork_request, CHANNEL_CALLER },
 	[UHMM_WIRE_stats] = { handle_stats, CHANNEL_NEW | CHANNEL_CONTROL },
 	[UHMM_WIRE_check] = { handle_check, CHANNEL_NEW | CHANNEL_CONTROL },

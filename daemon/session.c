@@ -352,6 +352,7 @@ static void free_session(struct session *s)
 	uhmm_mm_put(s->mm);
 	uhmm_engine_destroy(s->engine);
 	zaps_fini(&s->zaps);
+	zaps_fini(&s->frees);
 	close_fd(s->fds.uffd);
 	close_fd(s->fds.mem);
 	close_fd(s->fds.pagemap);

@@ -83,6 +83,7 @@ struct session {
 	struct channel *agent;		/* one of them, or NULL */
 	struct co_queue agent_came;
 	struct zaps zaps;		/* removals we asked for */
+	struct zaps frees;		/* removals that drop nothing */
 	struct session_forks forks;
 	unsigned int dry;		/* drains in a row (fault.c) */
 	uint64_t dry_ns;		/* when the last was */

@@ -76,12 +76,19 @@ close_loop:
 	return err;
 }
 
-void worker_close(struct worker *w)
+/* All but the descriptor others kick: its thread may be gone before they
+ * know. */
+static void close_inside(struct worker *w)
 {
 	loop_del(&w->loop, &w->kick_ev);
 	co_sched_fini(&w->sched);
-	close(w->kick_fd);
 	loop_close(&w->loop);
+}
+
+void worker_close(struct worker *w)
+{
+	close_inside(w);
+	close(w->kick_fd);
 }
 
 /* The one place that says who handles which descriptor. */
@@ -171,7 +178,7 @@ static void *thread_main(void *arg)
 	if (s.w->open_err)
 		return NULL;
 	worker_run(s.w);
-	worker_close(s.w);
+	close_inside(s.w);
 	return NULL;
 }
 
@@ -199,6 +206,8 @@ void worker_join(struct worker *w)
 	if (!w->running)
 		return;
 	pthread_join(w->thread, NULL);
+	if (!w->open_err)
+		close(w->kick_fd);
 	sem_destroy(&w->ready);
 	w->running = false;
 }
