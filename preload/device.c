@@ -206,19 +206,97 @@ int uhmm_device_close(int fd)
 	return ret;
 }
 
-/* ---- mprotect ---- */
+/* ---- mprotect, madvise, mincore ---- */
 
-void uhmm_device_protect(void *addr, size_t bytes, int prot)
+/* @addr and @bytes as whole pages; empty when no call can be right. */
+static struct uhmm_wire_range pages_of(void *addr, size_t bytes)
 {
-	uintptr_t page = getauxval(AT_PAGESZ);
+	uintptr_t page = getauxval(AT_PAGESZ), at = (uintptr_t)addr;
+	uint64_t all = (bytes + page - 1) & ~(page - 1);
+
+	if (!bytes || all < bytes || at & (page - 1) || at + all <= at)
+		return (struct uhmm_wire_range){ 0, 0 };
+	return (struct uhmm_wire_range){ at, all };
+}
+
+/* Best effort: what the real call does stands. */
+static bool tell_protect(struct uhmm_wire_msg *msg, struct uhmm_wire_range r,
+			 int prot, enum uhmm_phase phase)
+{
+	uhmm_wire_init(msg, UHMM_WIRE_protect, 0, false);
+	msg->body.protect.addr = r.addr;
+	msg->body.protect.bytes = r.bytes;
+	msg->body.protect.prot = (uint32_t)prot;
+	msg->body.protect.phase = phase;
+	return !uhmm_request(msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+}
+
+struct uhmm_wire_range uhmm_device_before_protect(void *addr, size_t bytes,
+						  int prot)
+{
+	struct uhmm_wire_range r = pages_of(addr, bytes);
 	struct uhmm_wire_msg msg;
 
-	if (!bytes || !uhmm_session_exists())
+	if (r.bytes && uhmm_session_exists() &&
+	    tell_protect(&msg, r, prot, UHMM_PHASE_BEFORE))
+		return msg.body.protect_reply.changes;
+	return (struct uhmm_wire_range){ 0, 0 };
+}
+
+void uhmm_device_after_protect(struct uhmm_wire_range changes, int prot)
+{
+	struct uhmm_wire_msg msg;
+
+	if (changes.bytes)
+		(void)!tell_protect(&msg, changes, prot, UHMM_PHASE_AFTER);
+}
+
+static bool tell_advise(void *addr, size_t bytes, int advice,
+			enum uhmm_phase phase)
+{
+	struct uhmm_wire_range r = pages_of(addr, bytes);
+	struct uhmm_wire_msg msg;
+
+	if (!r.bytes)
+		return false;
+	uhmm_wire_init(&msg, UHMM_WIRE_advise, 0, false);
+	msg.body.advise.addr = r.addr;
+	msg.body.advise.bytes = r.bytes;
+	msg.body.advise.advice = (uint32_t)advice;
+	msg.body.advise.phase = phase;
+	return !uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+}
+
+bool uhmm_device_before_advise(void *addr, size_t bytes, int advice)
+{
+	switch (advice) {
+	case MADV_FREE:
+	case MADV_DONTFORK:
+	case MADV_DOFORK:
+	case MADV_WIPEONFORK:
+	case MADV_KEEPONFORK:
+		return uhmm_session_exists() &&
+		       tell_advise(addr, bytes, advice, UHMM_PHASE_BEFORE);
+	default:
+		return false;
+	}
+}
+
+void uhmm_device_after_advise(void *addr, size_t bytes, int advice)
+{
+	(void)!tell_advise(addr, bytes, advice, UHMM_PHASE_AFTER);
+}
+
+void uhmm_device_mincore(void *addr, size_t bytes, unsigned char *vec)
+{
+	struct uhmm_wire_range r = pages_of(addr, bytes);
+	struct uhmm_wire_msg msg;
+
+	if (!r.bytes || !uhmm_session_exists())
 		return;
-	uhmm_wire_init(&msg, UHMM_WIRE_protect, 0, false);
-	msg.body.protect.addr = (uintptr_t)addr;
-	msg.body.protect.bytes = (bytes + page - 1) & ~(page - 1);
-	msg.body.protect.prot = (uint32_t)prot;
-	/* Best effort: the real call has been made, its result stands. */
+	uhmm_wire_init(&msg, UHMM_WIRE_mincore, 0, false);
+	msg.body.mincore.addr = r.addr;
+	msg.body.mincore.bytes = r.bytes;
+	msg.body.mincore.vec = (uintptr_t)vec;
 	(void)!uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
 }

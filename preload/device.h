@@ -38,7 +38,22 @@ bool uhmm_device_watches_close(void);
  */
 int uhmm_device_close(int fd);
 
-/** uhmm_device_protect() - the program has changed a protection */
-void uhmm_device_protect(void *addr, size_t bytes, int prot);
+/**
+ * uhmm_device_before_protect() - the program is about to change a protection
+ * Return: the part that really changes; empty: nothing, or nobody to ask
+ */
+struct uhmm_wire_range uhmm_device_before_protect(void *addr, size_t bytes,
+						  int prot);
+
+/** uhmm_device_after_protect() - it has been done to @changes, or tried */
+void uhmm_device_after_protect(struct uhmm_wire_range changes, int prot);
+
+/** uhmm_device_before_advise() - must the daemon know of this madvise? Then it
+ *  does now, and uhmm_device_after_advise() must follow the real call. */
+bool uhmm_device_before_advise(void *addr, size_t bytes, int advice);
+void uhmm_device_after_advise(void *addr, size_t bytes, int advice);
+
+/** uhmm_device_mincore() - mincore has filled @vec: mark pages on devices */
+void uhmm_device_mincore(void *addr, size_t bytes, unsigned char *vec);
 
 #endif

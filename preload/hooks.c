@@ -151,10 +151,30 @@ EXPORT void *mmap64(void *addr, size_t bytes, int prot, int flags, int fd,
 
 EXPORT int mprotect(void *addr, size_t bytes, int prot)
 {
+	struct uhmm_wire_range changes =
+		uhmm_device_before_protect(addr, bytes, prot);
 	int ret = libc_mprotect(addr, bytes, prot);
 
+	uhmm_device_after_protect(changes, prot);
+	return ret;
+}
+
+EXPORT int madvise(void *addr, size_t bytes, int advice)
+{
+	bool told = uhmm_device_before_advise(addr, bytes, advice);
+	int ret = libc_madvise(addr, bytes, advice);
+
+	if (told)
+		uhmm_device_after_advise(addr, bytes, advice);
+	return ret;
+}
+
+EXPORT int mincore(void *addr, size_t bytes, unsigned char *vec)
+{
+	int ret = libc_mincore(addr, bytes, vec);
+
 	if (ret == 0)
-		uhmm_device_protect(addr, bytes, prot);
+		uhmm_device_mincore(addr, bytes, vec);
 	return ret;
 }
 

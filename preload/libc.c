@@ -16,6 +16,8 @@ enum name {
 	NAME_MMAP,
 	NAME_MMAP64,
 	NAME_MPROTECT,
+	NAME_MADVISE,
+	NAME_MINCORE,
 	NAMES
 };
 
@@ -33,6 +35,8 @@ static const char *const names[NAMES] = {
 	[NAME_MMAP] = "mmap",
 	[NAME_MMAP64] = "mmap64",
 	[NAME_MPROTECT] = "mprotect",
+	[NAME_MADVISE] = "madvise",
+	[NAME_MINCORE] = "mincore",
 };
 
 static void *_Atomic found[NAMES];
@@ -198,4 +202,24 @@ int libc_mprotect(void *addr, size_t bytes, int prot)
 	return fn ? fn(addr, bytes, prot) :
 		    (int)as_libc(uhmm_sys3(SYS_mprotect, uhmm_ptr(addr),
 					   (long)bytes, prot));
+}
+
+int libc_madvise(void *addr, size_t bytes, int advice)
+{
+	int (*fn)(void *, size_t, int) =
+		(int (*)(void *, size_t, int))find(NAME_MADVISE);
+
+	return fn ? fn(addr, bytes, advice) :
+		    (int)as_libc(uhmm_sys3(SYS_madvise, uhmm_ptr(addr),
+					   (long)bytes, advice));
+}
+
+int libc_mincore(void *addr, size_t bytes, unsigned char *vec)
+{
+	int (*fn)(void *, size_t, unsigned char *) = (int (*)(
+		void *, size_t, unsigned char *))find(NAME_MINCORE);
+
+	return fn ? fn(addr, bytes, vec) :
+		    (int)as_libc(uhmm_sys3(SYS_mincore, uhmm_ptr(addr),
+					   (long)bytes, uhmm_ptr(vec)));
 }

@@ -32,5 +32,7 @@ void *libc_mmap(void *addr, size_t bytes, int prot, int flags, int fd,
 void *libc_mmap64(void *addr, size_t bytes, int prot, int flags, int fd,
 		  off_t offset);
 int libc_mprotect(void *addr, size_t bytes, int prot);
+int libc_madvise(void *addr, size_t bytes, int advice);
+int libc_mincore(void *addr, size_t bytes, unsigned char *vec);
 
 #endif

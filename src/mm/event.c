@@ -115,7 +115,8 @@ int uhmm_event_fork(struct uhmm_mm *parent, struct uhmm_mm *child)
 	     vpn.val++) {
 		uhmm_softleaf_t shared = shared_by_fork(parent->core, leaf);
 
-		if (uhmm_softleaf_is_none(shared))
+		if (uhmm_softleaf_is_none(shared) ||
+		    !parent->ops->is_forked(parent->ops_ctx, vpn))
 			continue;
 		if (uhmm_shadow_set(store, child->slot, vpn, shared))
 			return -ENOMEM;

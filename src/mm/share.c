@@ -57,7 +57,8 @@ static int share_vma(struct uhmm_mm *mm, const struct uhmm_vma *vma,
 	struct uhmm_range before = vma->range, behind = vma->range;
 	int err;
 
-	if (vma->shared || vma->special)
+	if (vma->shared || vma->special ||
+	    !mm->ops->is_forked(mm->ops_ctx, vma->range.start))
 		return 0;
 	uhmm_mm_invalidate(mm, vma->range, UHMM_NOTIFY_PROTECTION, NULL);
 	if (!vma->anon || !vma->write || vma->hugetlb)

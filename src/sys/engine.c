@@ -49,6 +49,7 @@ void uhmm_engine_destroy(struct uhmm_engine *engine)
 		return;
 	uhmm_trapset_fini(&engine->trapped);
 	uhmm_trapset_fini(&engine->watched);
+	uhmm_trapset_fini(&engine->unforked);
 	free(engine);
 }
 
@@ -77,6 +78,7 @@ void uhmm_engine_note_unmap(struct uhmm_engine *engine, struct uhmm_range r)
 {
 	uhmm_trapset_remove(&engine->trapped, r);
 	uhmm_trapset_remove(&engine->watched, r);
+	uhmm_trapset_remove(&engine->unforked, r);
 }
 
 /* What @set has of [@from, +@npages) it has at @to, too. */
@@ -103,6 +105,7 @@ void uhmm_engine_note_remap(struct uhmm_engine *engine, uhmm_vpn_t from,
 {
 	copy_over(&engine->trapped, from, to, npages);
 	copy_over(&engine->watched, from, to, npages);
+	copy_over(&engine->unforked, from, to, npages);
 }
 
 int uhmm_engine_ask_hands(struct uhmm_engine *e, unsigned int op,

@@ -127,6 +127,14 @@ UHMM_CHECKED int uhmm_engine_note_fork(struct uhmm_engine *child,
 				       const struct uhmm_engine *parent);
 
 /**
+ * uhmm_engine_note_forked() - a fork copies @r (again), or leaves it out
+ * (MADV_DONTFORK, MADV_WIPEONFORK)
+ * Return: 0; -ENOMEM
+ */
+UHMM_CHECKED int uhmm_engine_note_forked(struct uhmm_engine *engine,
+					 struct uhmm_range r, bool forked);
+
+/**
  * uhmm_engine_adopt() - the descriptors that were missing (-1) are known now
  * An engine made with a userfaultfd alone can give and wake, no more.
  */

@@ -25,6 +25,7 @@ struct uhmm_engine {
 	 * protection, or for the second only. They do not overlap. */
 	struct uhmm_trapset trapped;
 	struct uhmm_trapset watched;
+	struct uhmm_trapset unforked;	/* what a fork leaves out */
 	bool wp_unpopulated;	/* write protection leaves markers on holes */
 	bool populate;		/* the kernel has MADV_POPULATE_* */
 };
@@ -89,6 +90,7 @@ int uhmm_engine_op_scan(void *ctx, struct uhmm_range r, uint8_t *pte);
 int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_watch(void *ctx, struct uhmm_range r);
 bool uhmm_engine_op_is_watched(void *ctx, uhmm_vpn_t vpn);
+bool uhmm_engine_op_is_forked(void *ctx, uhmm_vpn_t vpn);
 int uhmm_engine_op_relax(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_protect(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_unprotect(void *ctx, struct uhmm_range r);

@@ -253,6 +253,7 @@ static const struct uhmm_mm_ops copy_ops = {
 	.untrap = uhmm_engine_op_untrap,
 	.watch = uhmm_engine_op_watch,
 	.is_watched = uhmm_engine_op_is_watched,
+	.is_forked = uhmm_engine_op_is_forked,
 	.relax = uhmm_engine_op_relax,
 	.protect = uhmm_engine_op_protect,
 	.unprotect = uhmm_engine_op_unprotect,

@@ -52,3 +52,23 @@ bool uhmm_engine_next_trapped(const struct uhmm_engine *engine,
 	}
 	return found;
 }
+
+int uhmm_engine_note_forked(struct uhmm_engine *engine, struct uhmm_range r,
+			    bool forked)
+{
+	int err = uhmm_trapset_reserve(&engine->unforked);
+
+	if (err)
+		return err;
+	uhmm_trapset_remove(&engine->unforked, r);
+	if (!forked)
+		uhmm_trapset_add(&engine->unforked, r);
+	return 0;
+}
+
+bool uhmm_engine_op_is_forked(void *ctx, uhmm_vpn_t vpn)
+{
+	const struct uhmm_engine *e = ctx;
+
+	return !uhmm_trapset_has(&e->unforked, vpn);
+}

@@ -118,6 +118,9 @@ struct uhmm_mm_ops {
 	/** is_watched() - is @vpn watched, or trapped? */
 	bool (*is_watched)(void *ctx, uhmm_vpn_t vpn);
 
+	/** is_forked() - would a fork copy @vpn? (MADV_DONTFORK) */
+	bool (*is_forked)(void *ctx, uhmm_vpn_t vpn);
+
 	/**
 	 * relax() - (never yields) @r holds no leaf any more: what is trapped
 	 * of it is only watched from now on. Protected pages stay so; where

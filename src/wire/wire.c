@@ -45,6 +45,12 @@ AT(uhmm_msg_mmap, flags, 36);
 SIZE(uhmm_msg_protect, 24);
 AT(uhmm_msg_protect, bytes, 8);
 AT(uhmm_msg_protect, prot, 16);
+AT(uhmm_msg_protect, phase, 20);
+SIZE(uhmm_msg_protect_reply, 16);
+SIZE(uhmm_msg_advise, 24);
+AT(uhmm_msg_advise, advice, 16);
+SIZE(uhmm_msg_mincore, 24);
+AT(uhmm_msg_mincore, vec, 16);
 SIZE(uhmm_msg_fork, 16);
 AT(uhmm_msg_fork, fork_id, 8);
 SIZE(uhmm_wire_range, 16);
@@ -166,6 +172,11 @@ static bool hands_ok(const struct uhmm_msg_hands *m)
 	return true;
 }
 
+static bool phase_ok(uint32_t phase)
+{
+	return phase == UHMM_PHASE_BEFORE || phase == UHMM_PHASE_AFTER;
+}
+
 static bool request_ok(const struct uhmm_wire_msg *msg)
 {
 	const union uhmm_wire_body *b = &msg->body;
@@ -179,8 +190,13 @@ static bool request_ok(const struct uhmm_wire_msg *msg)
 	case UHMM_WIRE_mmap:
 		return b->mmap.bytes;
 	case UHMM_WIRE_protect:
-		return !b->protect.zero &&
+		return phase_ok(b->protect.phase) &&
 		       range_ok(b->protect.addr, b->protect.bytes);
+	case UHMM_WIRE_advise:
+		return phase_ok(b->advise.phase) &&
+		       range_ok(b->advise.addr, b->advise.bytes);
+	case UHMM_WIRE_mincore:
+		return range_ok(b->mincore.addr, b->mincore.bytes);
 	case UHMM_WIRE_fork:
 		return !b->fork.zero && b->fork.fork_id &&
 		       (b->fork.phase == UHMM_FORK_PREPARE ||
@@ -204,6 +220,7 @@ static bool reply_ok(const struct uhmm_wire_msg *msg)
 	case UHMM_WIRE_hello:
 		return !b->hello_reply.zero;
 	case UHMM_WIRE_ioctl:
+	case UHMM_WIRE_protect:
 		return true;
 	case UHMM_WIRE_hands:
 		return !b->hands_reply.zero &&

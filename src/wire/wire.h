@@ -127,15 +127,40 @@ struct uhmm_msg_mmap {
 	uint32_t flags;
 };
 
+/** Before the program does something to its mappings, and after it did. */
+enum uhmm_phase {
+	UHMM_PHASE_BEFORE = 1,
+	UHMM_PHASE_AFTER = 2,
+};
+
 /**
- * The program changed (has changed, when the call comes) the protection. Never
- * sent for an empty range.
+ * mprotect. BEFORE: the reply says which part of the range changes, or nothing;
+ * then AFTER comes for that part. Never sent for an empty range.
  */
 struct uhmm_msg_protect {
 	uint64_t addr;
 	uint64_t bytes;
 	uint32_t prot;
-	uint32_t zero;
+	uint32_t phase;		/* enum uhmm_phase */
+};
+
+struct uhmm_msg_protect_reply {
+	struct uhmm_wire_range changes;	/* empty: nothing */
+};
+
+/** madvise with an advice that the kernel tells of badly or not at all. */
+struct uhmm_msg_advise {
+	uint64_t addr;
+	uint64_t bytes;
+	uint32_t advice;	/* MADV_* */
+	uint32_t phase;		/* enum uhmm_phase */
+};
+
+/** mincore has answered into @vec: pages on devices are in core, too. */
+struct uhmm_msg_mincore {
+	uint64_t addr;
+	uint64_t bytes;
+	uint64_t vec;		/* a byte per page, in the caller */
 };
 
 enum uhmm_fork_phase {

@@ -429,6 +429,9 @@ static void on_protect(struct conn *c, struct uhmm_wire_msg *msg)
 {
 	fake.log->protect = msg->body.protect;
 	atomic_fetch_add(&fake.log->protects, 1);
+	msg->body.protect_reply.changes = (struct uhmm_wire_range){
+		fake.log->protect.addr, fake.log->protect.bytes
+	};
 	reply(c->sock, msg, 0, -1);
 }
 

@@ -186,7 +186,7 @@ START_TEST(test_protect_is_told_in_whole_pages)
 {
 	start_fake();
 	run_well("protects");
-	ck_assert_uint_eq(log_->protects, 1);
+	ck_assert_uint_eq(log_->protects, 2);	/* before and after */
 	ck_assert_uint_eq(log_->protect.bytes, 2ul * (unsigned)getpagesize());
 	ck_assert_uint_eq(log_->protect.prot, 3);
 }

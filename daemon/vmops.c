@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* vmops.c - what a program says of its mappings (vmops.h) */
+#include "vmops.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "channel.h"
+#include "daemon.h"
+#include "mm/event.h"
+#include "session.h"
+#include "sys/pagesize.h"
+#include "uaccess.h"
+
+static struct uhmm_range range_of(uint64_t addr, uint64_t bytes)
+{
+	return (struct uhmm_range){ uhmm_vpn_of(addr),
+				    uhmm_vpn_of(addr + bytes +
+						uhmm_page_bytes() - 1) };
+}
+
+/* ---- mprotect ---- */
+
+static bool changes(const struct uhmm_vma *vma, uint32_t prot)
+{
+	return vma->read != !!(prot & PROT_READ) ||
+	       vma->write != !!(prot & PROT_WRITE) ||
+	       vma->exec != !!(prot & PROT_EXEC);
+}
+
+/* The call goes from mapping to mapping and ends at a hole. */
+static int before_protect(struct uhmm_mm *mm, struct uhmm_range r,
+			  uint32_t prot, struct uhmm_range *changed)
+{
+	struct uhmm_vma vma;
+
+	*changed = (struct uhmm_range){ r.end, r.end };
+	while (r.start.val < r.end.val && !mm->gone) {
+		struct uhmm_range part;
+		int err = mm->ops->vma_find(mm->ops_ctx, r.start, &vma);
+
+		if (err == -ENOENT ||
+		    (!err && !uhmm_range_has(vma.range, r.start)))
+			return 0;
+		if (err)
+			return err;
+		part = uhmm_range_clip(r, vma.range);
+		if (changes(&vma, prot)) {
+			uhmm_event_protect(mm, part);
+			if (!uhmm_range_npages(*changed))
+				changed->start = part.start;
+			changed->end = part.end;
+		}
+		r.start = part.end;
+	}
+	return 0;
+}
+
+int vmops_protect(struct request *rq)
+{
+	const struct uhmm_msg_protect *m = &rq->msg.body.protect;
+	struct uhmm_range r = range_of(m->addr, m->bytes), changed;
+	struct uhmm_mm *mm = rq->ch->session->mm;
+	struct uhmm_wire_range *reply = &rq->reply.body.protect_reply.changes;
+	int err;
+
+	if (m->phase == UHMM_PHASE_AFTER) {
+		uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_PROTECTION, NULL);
+		return 0;
+	}
+	err = before_protect(mm, r, m->prot, &changed);
+	if (err || !uhmm_range_npages(changed))
+		return err;
+	reply->addr = uhmm_addr_of(changed.start);
+	reply->bytes = uhmm_bytes_of(uhmm_range_npages(changed));
+	return 0;
+}
+
+/* ---- madvise ---- */
+
+int vmops_advise(struct request *rq)
+{
+	const struct uhmm_msg_advise *m = &rq->msg.body.advise;
+	struct uhmm_range r = range_of(m->addr, m->bytes);
+	struct session *s = rq->ch->session;
+	bool after = m->phase == UHMM_PHASE_AFTER;
+
+	switch (m->advice) {
+	case MADV_FREE:
+		if (!after)
+			return zaps_expect(&s->frees, r);
+		zaps_forget(&s->frees, r);
+		return 0;
+	case MADV_DONTFORK:
+	case MADV_WIPEONFORK:
+		return after ? uhmm_engine_note_forked(s->engine, r, false) : 0;
+	case MADV_DOFORK:
+	case MADV_KEEPONFORK:
+		return after ? uhmm_engine_note_forked(s->engine, r, true) : 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* ---- mincore ---- */
+
+int vmops_mincore(struct request *rq)
+{
+	static const unsigned char in_core = 1;
+	const struct uhmm_msg_mincore *m = &rq->msg.body.mincore;
+	struct uhmm_range r = range_of(m->addr, m->bytes);
+	struct session *s = rq->ch->session;
+	uhmm_vpn_t at = r.start;
+	uhmm_softleaf_t leaf;
+	struct uaccess ua;
+	int err = 0;
+
+	uaccess_init(&ua, s);
+	for (; !err && !s->mm->gone &&
+	       uhmm_shadow_next(&s->mm->core->store, s->mm->slot, &at, r.end,
+				&leaf);
+	     at.val++)
+		if (uhmm_softleaf_is_away(leaf))
+			err = ua.user.copy_to(&ua.user,
+					      m->vec + at.val - r.start.val,
+					      &in_core, 1);
+	return err;
+}

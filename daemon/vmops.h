@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* vmops.h - what a program says of its mappings, where the kernel says nothing
+ * or says it badly: mprotect, madvise, mincore
+ */
+#ifndef UHMMD_VMOPS_H
+#define UHMMD_VMOPS_H
+
+struct request;
+
+/** vmops_protect() - (yields) before mprotect: entries of what really changes
+ *  become READ; after it: mirrors that looked in between forget. 0 or -errno */
+int vmops_protect(struct request *rq);
+
+/** vmops_advise() - (yields) MADV_FREE is told by the kernel as a removal, but
+ *  drops nothing here; what a fork leaves out is not told at all. 0 or -errno */
+int vmops_advise(struct request *rq);
+
+/** vmops_mincore() - (yields) pages on devices are in core. 0 or -errno */
+int vmops_mincore(struct request *rq);
+
+#endif
