@@ -74,8 +74,11 @@ static void forget_everywhere(struct uhmm_device *dev, struct uhmm_mm *mm,
 
 /* ---- to the device ---- */
 
+/* A unit is asked for whole first; when that fails, page by page. */
 static void allocate(struct dmirror *m, struct piece *p)
 {
+	if (p->src[0] & UHMM_MIGRATE_PFN_COMPOUND)
+		(void)alloc_fails(m);
 	for (uint64_t i = 0; i < npages_of(p); i++) {
 		uhmm_dpfn_t dpfn;
 
@@ -118,7 +121,8 @@ static int migrate_all_to_dev(struct dmirror_call *call, struct piece *p)
 
 	while (at.val < call->range.end.val) {
 		int err = set_piece(m, p, at, call->range.end,
-				    UHMM_MIGRATE_VMA_SELECT_SYSTEM);
+				    UHMM_MIGRATE_VMA_SELECT_SYSTEM |
+					    UHMM_MIGRATE_VMA_SELECT_COMPOUND);
 
 		if (err)
 			return err;

@@ -184,6 +184,28 @@ static void judge_all(struct uhmm_migrate_vma *args, const uint8_t *before,
 	}
 }
 
+/* Nothing there, or the (huge) zero page that stands for nothing. */
+static bool is_hole(uint8_t pte)
+{
+	return !(pte & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP)) ||
+	       (pte & UHMM_PTE_ZERO);
+}
+
+/* Is the range one PMD-sized unit, mapped as such or not at all? */
+static bool is_unit(const struct uhmm_migrate_vma *args, const uint8_t *pte)
+{
+	uint64_t n = args->mm->core->pmd_npages;
+
+	if (npages_of(args) != n || args->range.start.val % n)
+		return false;
+	for (uint64_t i = 0; i < n; i++)
+		if (!(args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) ||
+		    is_hole(pte[i]) != is_hole(pte[0]) ||
+		    !(is_hole(pte[i]) || (pte[i] & UHMM_PTE_HUGE)))
+			return false;
+	return true;
+}
+
 /* Lock the ordinary pages and the holes of the range. */
 static int collect_system(struct uhmm_migrate_vma *args)
 {
@@ -207,6 +229,9 @@ static int collect_system(struct uhmm_migrate_vma *args)
 		return err == -ESRCH ? err : 0;
 	}
 	judge_all(args, before, pte);
+	if (wants(args, UHMM_MIGRATE_VMA_SELECT_COMPOUND) &&
+	    is_unit(args, before))
+		args->src[0] |= UHMM_MIGRATE_PFN_COMPOUND;
 	return 0;
 }
 

@@ -13,6 +13,9 @@
  *             waited. Always called when setup returned 0.
  * Partial success is data, not an error: look at src[] after pages.
  *
+ * A unit (COMPOUND in src[0]) moves as base pages so far: the flag tells a
+ * driver what the kernel would offer it as one.
+ *
  * src[] and dst[] hold one word per base page: enum uhmm_migrate_pfn flags and
  * a number above UHMM_MIGRATE_PFN_SHIFT. Which space the number is of is said
  * by DEVICE_PRIVATE (S1.4): set, a device page number; clear, a system page,
