@@ -26,7 +26,9 @@ static int open_beside(int maps)
 		return -EINVAL;
 	memcpy(path + n - 4, "smaps", sizeof("smaps"));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 /* Is @line the head of a mapping ("start-end perms ...")? */

@@ -469,5 +469,6 @@ int main(void)
 		test_uffd_errors_are_classified,
 	};
 
-	return suite_main("engine_base", tests, sizeof(tests) / sizeof(tests[0]));
+	return suite_main("engine_base", tests,
+			  sizeof(tests) / sizeof(tests[0]));
 }
