@@ -23,11 +23,14 @@ static int reserve(struct zaps *z, unsigned int more)
 	return 0;
 }
 
+/* What a program may make us remember. */
+#define RANGES_MAX 65536
+
 /* Room is kept for every range to be cut once more, so that cutting never
  * fails: a removal that was taken for news would lose a page. */
 int zaps_expect(struct zaps *z, struct uhmm_range r)
 {
-	if (reserve(z, z->n + 2))
+	if (z->n >= RANGES_MAX || reserve(z, z->n + 2))
 		return -ENOMEM;
 	z->range[z->n++] = r;
 	return 0;
