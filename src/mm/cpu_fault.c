@@ -7,6 +7,9 @@
 
 #include "mm/migrate.h"
 
+/* How often one looks again before the CPU itself has to. */
+#define TRIES 64
+
 /* An ordinary page: a hole in trapped memory, or a page that may be written
  * again. */
 static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
@@ -22,10 +25,7 @@ static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 			uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_CLEAR, NULL);
 		return mm->ops->unprotect(mm->ops_ctx, r);
 	}
-	err = mm->ops->give_zero(mm->ops_ctx, vpn, write);
-	if (err == -ENOENT)
-		return mm->ops->wake(mm->ops_ctx, r);
-	return err;
+	return mm->ops->give_zero(mm->ops_ctx, vpn, write);
 }
 
 /* A device page: its driver brings it back. */
@@ -39,27 +39,40 @@ static int to_ram(struct uhmm_mm *mm, uhmm_vpn_t vpn, uhmm_softleaf_t leaf,
 		.vpn = vpn,
 		.write = write,
 	};
-	int err;
 
 	assert(fault.pgmap);
-	err = fault.pgmap->ops->migrate_to_ram(&fault);
-	if (err == -ESRCH)
-		return err;
+	return fault.pgmap->ops->migrate_to_ram(&fault);
+}
+
+/* Deal with what stands there now. Return: 0; -EAGAIN look again */
+static int settle(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
+{
+	uhmm_softleaf_t leaf = uhmm_mm_wait_leaf(mm, vpn);
+	int err;
+
+	if (mm->gone)
+		return -ESRCH;
+	if (!uhmm_softleaf_is_away(leaf)) {
+		assert(uhmm_softleaf_is_none(leaf));
+		return settle_ordinary(mm, vpn, write);
+	}
+	err = to_ram(mm, vpn, leaf, write);
 	/* Whatever happened, the CPU looks again: a page that came back is
 	 * there, one that did not faults again. */
-	return mm->ops->wake(mm->ops_ctx, uhmm_range_of(vpn, 1));
+	return err ? err : mm->ops->wake(mm->ops_ctx, uhmm_range_of(vpn, 1));
 }
 
 int uhmm_cpu_fault(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 {
-	uhmm_softleaf_t leaf = uhmm_mm_wait_leaf(mm, vpn);
+	int err, tries = 0;
 
-	if (mm->gone)
-		return -ESRCH;
-	if (uhmm_softleaf_is_away(leaf))
-		return to_ram(mm, vpn, leaf, write);
-	assert(uhmm_softleaf_is_none(leaf));
-	return settle_ordinary(mm, vpn, write);
+	do {
+		err = settle(mm, vpn, write);
+	} while (err == -EAGAIN && ++tries < TRIES);
+	if (!err || err == -ESRCH)
+		return err;
+	/* It cannot be had now, or is gone: nobody may be left waiting. */
+	return mm->ops->wake(mm->ops_ctx, uhmm_range_of(vpn, 1));
 }
 
 int uhmm_cpu_fault_range(struct uhmm_mm *mm, struct uhmm_range r)

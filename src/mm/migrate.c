@@ -478,22 +478,38 @@ static bool to_unprotect(const struct uhmm_migrate_vma *args, uint64_t i)
 	       uhmm_softleaf_is_none(uhmm_mm_leaf(args->mm, vpn_of(args, i)));
 }
 
-/* Pages that stayed may be written again. */
+/* The run of such pages from page *@i on, which moves behind it; empty when
+ * there is none. */
+static struct uhmm_range next_to_unprotect(const struct uhmm_migrate_vma *args,
+					   uint64_t *i)
+{
+	uint64_t npages = npages_of(args), first;
+
+	while (*i < npages && !to_unprotect(args, *i))
+		++*i;
+	first = *i;
+	while (*i < npages && to_unprotect(args, *i))
+		++*i;
+	return uhmm_range_of(vpn_of(args, first), *i - first);
+}
+
+/* Pages that stayed may be written again. Where that fails the CPU asks for it
+ * when it writes. */
 static void unprotect_stayed(struct uhmm_migrate_vma *args)
 {
 	struct uhmm_mm *mm = args->mm;
-	uint64_t npages = npages_of(args);
+	struct uhmm_range r;
+	int err = 0, tries = 0;
+	uint64_t i = 0;
 
-	for (uint64_t i = 0; i < npages && !mm->gone; i++) {
-		uint64_t first = i;
-
-		while (i < npages && to_unprotect(args, i))
-			i++;
-		if (i > first &&
-		    mm->ops->unprotect(mm->ops_ctx,
-				       uhmm_range_of(vpn_of(args, first),
-						     i - first)))
-			return;
+	for (r = next_to_unprotect(args, &i);
+	     !mm->gone && !err && uhmm_range_npages(r);
+	     r = next_to_unprotect(args, &i)) {
+		err = mm->ops->unprotect(mm->ops_ctx, r);
+		if (err != -EAGAIN || ++tries == TAKE_TRIES)
+			continue;
+		i = r.start.val - args->range.start.val;
+		err = 0;
 	}
 }
 

@@ -24,13 +24,61 @@ int uhmm_memremap_device_private_pagemap(struct uhmm_core *core,
 	return 0;
 }
 
+/* How often an engine is asked to take a page back. */
+#define EVICT_TRIES 4
+
+/* Page @dpfn is still mapped at @at. Return: something was done about it */
+static bool let_go_of(struct uhmm_pagemap *pgmap, struct uhmm_mapping at,
+		      bool patient)
+{
+	struct uhmm_core *core = pgmap->core;
+	struct uhmm_mm *mm = uhmm_mm_find(core, at.mm);
+
+	assert(mm);
+	if (uhmm_softleaf_is_migration(uhmm_mm_leaf(mm, at.vpn))) {
+		uhmm_mm_get(mm);
+		core->ops->wait(core, mm);
+		uhmm_mm_put(mm);
+		return true;
+	}
+	if (patient)
+		return false;
+	/* Its data has nowhere to go. */
+	uhmm_mm_exit(mm);
+	return true;
+}
+
+/* Some of @pgmap is still in use: wait for it, or part with it. */
+static void let_go(struct uhmm_pagemap *pgmap, bool patient)
+{
+	struct uhmm_store *store = &pgmap->core->store;
+	uhmm_dpfn_t dpfn = uhmm_pagemap_first(pgmap);
+	struct uhmm_mapping at;
+	bool mapped = false;
+
+	for (; uhmm_page_next(store, &dpfn, uhmm_pagemap_end(pgmap));
+	     dpfn.val++) {
+		if (!uhmm_page_mapping(store, dpfn, 0, &at))
+			continue;
+		mapped = true;
+		if (let_go_of(pgmap, at, patient))
+			return;
+	}
+	assert(mapped);		/* else a migration to it is under way */
+}
+
 void uhmm_memunmap_device_private_pagemap(struct uhmm_pagemap *pgmap)
 {
 	int err;
 
 	if (!pgmap->range)
 		return;
-	uhmm_migrate_evict(pgmap);
+	for (int tries = 1;; tries++) {
+		uhmm_migrate_evict(pgmap);
+		if (!uhmm_pagemap_used(pgmap))
+			break;
+		let_go(pgmap, tries < EVICT_TRIES);
+	}
 	uhmm_list_del(&pgmap->link);
 	err = uhmm_dpfn_release(&pgmap->core->store, pgmap->range);
 	assert(err == 0);

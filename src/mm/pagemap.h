@@ -54,7 +54,11 @@ struct uhmm_pagemap {
 UHMM_CHECKED int uhmm_memremap_device_private_pagemap(
 	struct uhmm_core *core, struct uhmm_pagemap *pgmap);
 
-/** uhmm_memunmap_device_private_pagemap() - (yields) evict, then give back */
+/**
+ * uhmm_memunmap_device_private_pagemap() - (yields) evict, then give back. An mm
+ * that cannot be given its pages, however often, is told that it is gone.
+ * No migration to it is under way.
+ */
 void uhmm_memunmap_device_private_pagemap(struct uhmm_pagemap *pgmap);
 
 /** uhmm_pagemap_alloc() - a page (2^@order pages) of @pgmap; as page.h */

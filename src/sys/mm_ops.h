@@ -19,8 +19,10 @@
  * it returns (it waits for the program's hands, or drops the core's lock for a
  * long system call): what the caller knew about leaves must be looked up again.
  *
- * Errors: 0 or -errno. -ESRCH always means that the mm is gone. -EAGAIN never
- * leaves an engine: it reads the pending events and tries again.
+ * Errors: 0 or -errno. -ESRCH always means that the mm is gone. -EAGAIN, where
+ * it is listed: events had to be read before it was done, so what the caller
+ * knew of mappings and leaves may be wrong; no more was done, look again.
+ * Elsewhere it never leaves an engine: it reads the events and tries again.
  */
 #ifndef UHMM_SYS_MM_OPS_H
 #define UHMM_SYS_MM_OPS_H
@@ -139,14 +141,15 @@ struct uhmm_mm_ops {
 	/**
 	 * unprotect() - (yields) @r stays trapped or watched, but its present
 	 * pages may be written again; who stopped there wakes.
-	 * Return: 0; -ESRCH
+	 * Return: 0; -EAGAIN; -ESRCH
 	 */
 	int (*unprotect)(void *ctx, struct uhmm_range r);
 
 	/**
 	 * take() - (yields) for each run: bytes to the device pages, then the
-	 * pages leave the CPU. run[i].done says how far each came; pages past
-	 * it are where they were.
+	 * pages leave the CPU. run[i].done says how far each came, and
+	 * run[i].error why no farther (-EAGAIN is one why); pages past it are
+	 * where they were.
 	 * Return: 0 when all were tried (look at each run); -ESRCH
 	 */
 	int (*take)(void *ctx, struct uhmm_run *run, unsigned int nruns);
@@ -154,7 +157,7 @@ struct uhmm_mm_ops {
 	/**
 	 * give() - (yields) for each run: the device pages' bytes are in
 	 * place for the CPU. A page that is there already ends its run with
-	 * error -EEXIST, one whose mapping is gone with -ENOENT.
+	 * error -EEXIST, one whose mapping is gone with -ENOENT; -EAGAIN.
 	 * Return: 0 when all were tried; -ESRCH
 	 */
 	int (*give)(void *ctx, struct uhmm_run *run, unsigned int nruns);
@@ -163,7 +166,7 @@ struct uhmm_mm_ops {
 	 * give_zero() - (yields) answer a CPU access to a trapped page that
 	 * has no leaf: the zero page, or for @write a page of zeros.
 	 * Return: 0, also when a page is there already; -ENOENT mapping gone;
-	 * -ESRCH
+	 * -EAGAIN; -ENOMEM; -ESRCH
 	 */
 	int (*give_zero)(void *ctx, uhmm_vpn_t vpn, bool write);
 
