@@ -146,6 +146,7 @@ struct fake {
 	unsigned int pause_one_in;	/* a task pauses at one in so many
 					 * operations that yield; 0: never */
 	struct unit_random random;	/* for that */
+	uint64_t pauses;		/* how often one did */
 	unsigned char *devmem;		/* FAKE_DPFNS pages */
 };
 

@@ -12,8 +12,27 @@
 /* Others may run now. */
 static void yield(struct fake *f)
 {
-	if (f->pause_one_in && unit_below(&f->random, f->pause_one_in) == 0)
-		fake_task_pause(&f->tasks);
+	if (!f->pause_one_in || unit_below(&f->random, f->pause_one_in))
+		return;
+	f->pauses++;
+	fake_task_pause(&f->tasks);
+}
+
+/* What a page was when a call began that yields at its start: did anything
+ * happen meanwhile that its caller must know? */
+struct before {
+	uint32_t events;
+	uint64_t pauses;
+};
+
+static struct before look_before(const struct fake_mm *m)
+{
+	return (struct before){ m->events, m->f->pauses };
+}
+
+static bool is_stale(const struct fake_mm *m, struct before before)
+{
+	return before.events != m->events || before.pauses != m->f->pauses;
 }
 
 static int enter(struct fake_mm *m, enum fake_op op, struct uhmm_range r,
@@ -145,20 +164,34 @@ static bool op_is_watched(void *ctx, uhmm_vpn_t vpn)
 	       (m->pte[vpn.val].watched || m->pte[vpn.val].trapped);
 }
 
+/* The trapped piece from *@vpn on is only watched now, unless a page of it is
+ * protected; *@vpn moves behind it. */
+static void relax_piece(struct fake_mm *m, uint64_t *vpn)
+{
+	uint64_t first = *vpn;
+	bool stays = false;
+
+	for (; *vpn < FAKE_NPAGES && m->pte[*vpn].trapped; ++*vpn)
+		stays |= (m->pte[*vpn].bits & UHMM_PTE_PRESENT) &&
+			 (m->pte[*vpn].bits & UHMM_PTE_WP);
+	for (uint64_t i = first; i < *vpn && !stays; i++) {
+		m->pte[i].trapped = false;
+		m->pte[i].watched = true;
+		m->pte[i].bits &= (uint8_t)~UHMM_PTE_WP;
+	}
+}
+
 static int op_relax(void *ctx, struct uhmm_range r)
 {
 	struct fake_mm *m = ctx;
 	int err = enter(m, FAKE_RELAX, r, 0);
 
+	unit_expect(uhmm_shadow_count(&m->f->core.store, m->mm->slot) == 0);
 	for (uint64_t i = r.start.val; !err && i < r.end.val; i++) {
-		if (i == FAKE_NPAGES)
+		if (i >= FAKE_NPAGES)
 			break;
-		if (!m->pte[i].trapped)
-			continue;
-		m->pte[i].trapped = false;
-		m->pte[i].watched = true;
-		unit_expect(uhmm_softleaf_is_none(
-			uhmm_mm_leaf(m->mm, UHMM_VPN(i))));
+		if (m->pte[i].trapped)
+			relax_piece(m, &i);
 	}
 	return err;
 }
@@ -178,8 +211,11 @@ static int op_protect(void *ctx, struct uhmm_range r)
 static int op_unprotect(void *ctx, struct uhmm_range r)
 {
 	struct fake_mm *m = ctx;
-	int err = enter(m, FAKE_UNPROTECT, r, 0);
+	struct before before = look_before(m);
+	int err = enter_yielding(m, FAKE_UNPROTECT, r, 0);
 
+	if (!err && is_stale(m, before))
+		err = -EAGAIN;
 	for (uint64_t i = r.start.val; !err && i < r.end.val; i++)
 		m->pte[i].bits &= (uint8_t)~UHMM_PTE_WP;
 	return err;
@@ -325,13 +361,13 @@ static int op_give_zero(void *ctx, uhmm_vpn_t vpn, bool write)
 {
 	struct fake_mm *m = ctx;
 	struct fake_pte *pte = &m->pte[vpn.val];
-	uint32_t events = m->events;
+	struct before before = look_before(m);
 	int err = enter_yielding(m, FAKE_GIVE_ZERO, uhmm_range_of(vpn, 1),
 				 write);
 
 	if (err)
 		return err;
-	if (events != m->events ||
+	if (is_stale(m, before) ||
 	    !uhmm_softleaf_is_none(uhmm_mm_leaf(m->mm, vpn)))
 		return -EAGAIN;
 	if (!pte->mapped || !pte->trapped)
