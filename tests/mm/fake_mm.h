@@ -78,7 +78,7 @@ struct fake_page {
 struct fake_pte {
 	struct fake_page *page;	/* of a PRESENT or SWAP one, but no ZERO one */
 	uint8_t bits;		/* enum uhmm_pte, without EXCLUSIVE */
-	bool mapped;
+	bool mapped, dontfork;
 	bool trapped, watched;	/* one of them at most */
 	struct fake_kind kind;
 	uint32_t mapping;	/* which mmap() made it */
@@ -223,6 +223,9 @@ void fake_remap(struct fake_mm *m, uint64_t from, uint64_t to, uint64_t npages,
 /** fake_protect() - mprotect() to the rights of @kind */
 void fake_protect(struct fake_mm *m, uint64_t vpn, uint64_t npages,
 		  const struct fake_kind *kind);
+
+/** fake_dontfork() - a child does not get these pages (MADV_DONTFORK) */
+void fake_dontfork(struct fake_mm *m, uint64_t vpn, uint64_t npages);
 
 /** fake_set_huge() - these present pages are mapped by a PMD, @pud: by a PUD */
 void fake_set_huge(struct fake_mm *m, uint64_t vpn, uint64_t npages, bool pud);

@@ -164,6 +164,13 @@ static bool op_is_watched(void *ctx, uhmm_vpn_t vpn)
 	       (m->pte[vpn.val].watched || m->pte[vpn.val].trapped);
 }
 
+static bool op_is_forked(void *ctx, uhmm_vpn_t vpn)
+{
+	const struct fake_mm *m = ctx;
+
+	return vpn.val >= FAKE_NPAGES || !m->pte[vpn.val].dontfork;
+}
+
 /* The trapped piece from *@vpn on is only watched now, unless a page of it is
  * protected; *@vpn moves behind it. */
 static void relax_piece(struct fake_mm *m, uint64_t *vpn)
@@ -457,6 +464,7 @@ const struct uhmm_mm_ops fake_ops = {
 	.untrap = op_untrap,
 	.watch = op_watch,
 	.is_watched = op_is_watched,
+	.is_forked = op_is_forked,
 	.relax = op_relax,
 	.protect = op_protect,
 	.unprotect = op_unprotect,

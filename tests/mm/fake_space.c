@@ -284,6 +284,12 @@ void fake_protect(struct fake_mm *m, uint64_t vpn, uint64_t npages,
 	}
 }
 
+void fake_dontfork(struct fake_mm *m, uint64_t vpn, uint64_t npages)
+{
+	for (uint64_t i = vpn; i < vpn + npages; i++)
+		m->pte[i].dontfork = true;
+}
+
 void fake_set_huge(struct fake_mm *m, uint64_t vpn, uint64_t npages, bool pud)
 {
 	for (uint64_t i = vpn; i < vpn + npages; i++) {
@@ -338,6 +344,8 @@ struct fake_mm *fake_raw_fork(struct fake_mm *m)
 	struct fake_mm *child = fake_start(m->f);
 
 	for (uint64_t i = 0; i < FAKE_NPAGES; i++) {
+		if (m->pte[i].dontfork)
+			continue;
 		child->pte[i] = m->pte[i];
 		if (m->pte[i].page)
 			m->pte[i].page->refs++;
