@@ -169,6 +169,7 @@ static const struct handler handlers[] = {
 	[UHMM_WIRE_protect] = { vmops_protect, CHANNEL_CALLER },
 	[UHMM_WIRE_advise] = { vmops_advise, CHANNEL_CALLER },
 	[UHMM_WIRE_mincore] = { vmops_mincore, CHANNEL_CALLER },
+	[UHMM_WIRE_remap] = { vmops_remap, CHANNEL_CALLER },
 	[UHMM_WIRE_fork] = { fork_request, CHANNEL_CALLER },
 	[UHMM_WIRE_stats] = { handle_stats, CHANNEL_NEW | CHANNEL_CONTROL },
 	[UHMM_WIRE_check] = { handle_check, CHANNEL_NEW | CHANNEL_CONTROL },

@@ -8,6 +8,7 @@
 #include "channel.h"
 #include "daemon.h"
 #include "mm/event.h"
+#include "mm/migrate.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "uaccess.h"
@@ -78,6 +79,25 @@ int vmops_protect(struct request *rq)
 
 /* ---- madvise ---- */
 
+/* Linux 6.1. */
+#define COLLAPSE 25
+
+/* Every page comes back and the range is ordinary memory. */
+static int make_plain(struct session *s, struct uhmm_range r)
+{
+	int64_t back = uhmm_migrate_to_ram(s->mm, r, NULL);
+	uhmm_vpn_t at = r.start;
+	uhmm_softleaf_t leaf;
+
+	if (back < 0)
+		return (int)back;
+	uhmm_mm_invalidate(s->mm, r, UHMM_NOTIFY_CLEAR, NULL);
+	if (uhmm_shadow_next(&s->mm->core->store, s->mm->slot, &at, r.end,
+			     &leaf))
+		return 0;
+	return s->mm->ops->untrap(s->mm->ops_ctx, r);
+}
+
 int vmops_advise(struct request *rq)
 {
 	const struct uhmm_msg_advise *m = &rq->msg.body.advise;
@@ -91,6 +111,8 @@ int vmops_advise(struct request *rq)
 			return zaps_expect(&s->frees, r);
 		zaps_forget(&s->frees, r);
 		return 0;
+	case COLLAPSE:
+		return after ? 0 : make_plain(s, r);
 	case MADV_DONTFORK:
 	case MADV_WIPEONFORK:
 		return after ? uhmm_engine_note_forked(s->engine, r, false) : 0;
@@ -100,6 +122,16 @@ int vmops_advise(struct request *rq)
 	default:
 		return -EINVAL;
 	}
+}
+
+/* ---- mremap ---- */
+
+int vmops_remap(struct request *rq)
+{
+	const struct uhmm_msg_remap *m = &rq->msg.body.remap;
+	struct session *s = rq->ch->session;
+
+	return uhmm_engine_join(s->engine, range_of(m->addr, m->bytes));
 }
 
 /* ---- mincore ---- */

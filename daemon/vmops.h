@@ -12,8 +12,13 @@ struct request;
 int vmops_protect(struct request *rq);
 
 /** vmops_advise() - (yields) MADV_FREE is told by the kernel as a removal, but
- *  drops nothing here; what a fork leaves out is not told at all. 0 or -errno */
+ *  drops nothing here; MADV_COLLAPSE wants plain pages; what a fork leaves
+ *  out is not told at all. 0 or -errno */
 int vmops_advise(struct request *rq);
+
+/** vmops_remap() - before mremap: a range that we trap in parts is one mapping
+ *  again, since the kernel moves no more than one. 0 or -errno */
+int vmops_remap(struct request *rq);
 
 /** vmops_mincore() - (yields) pages on devices are in core. 0 or -errno */
 int vmops_mincore(struct request *rq);

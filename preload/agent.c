@@ -86,6 +86,11 @@ static void serve(int sock)
 	(void)uhmm_sys1(SYS_close, sock);
 }
 
+static void watch(void)
+{
+	set_state(UHMM_AGENT_WATCHING);
+}
+
 /* All of the thread. What is static is the next agent's once it is over. */
 static void run(void *unused)
 {
@@ -100,7 +105,7 @@ static void run(void *unused)
 	uhmm_futex_wake(&agent.started, 1);
 	serve(sock);
 	set_state(UHMM_AGENT_ORPHANED);
-	uhmm_orphan_run(uffd, agent.page_bytes);
+	uhmm_orphan_run(uffd, agent.page_bytes, watch);
 	set_state(UHMM_AGENT_FINISHED);
 }
 

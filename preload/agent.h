@@ -21,6 +21,7 @@ enum uhmm_agent_state {
 	UHMM_AGENT_NONE = 0,	/* never started in this process */
 	UHMM_AGENT_RUNNING,	/* the daemon is there */
 	UHMM_AGENT_ORPHANED,	/* it is gone, memory is being made safe */
+	UHMM_AGENT_WATCHING,	/* the same, one fault at a time, for ever */
 	UHMM_AGENT_FINISHED,	/* it is gone, memory is ordinary again */
 };
 

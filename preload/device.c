@@ -251,6 +251,9 @@ void uhmm_device_after_protect(struct uhmm_wire_range changes, int prot)
 		(void)!tell_protect(&msg, changes, prot, UHMM_PHASE_AFTER);
 }
 
+/* Linux 6.1. */
+#define UHMM_MADV_COLLAPSE 25
+
 static bool tell_advise(void *addr, size_t bytes, int advice,
 			enum uhmm_phase phase)
 {
@@ -271,6 +274,7 @@ bool uhmm_device_before_advise(void *addr, size_t bytes, int advice)
 {
 	switch (advice) {
 	case MADV_FREE:
+	case UHMM_MADV_COLLAPSE:
 	case MADV_DONTFORK:
 	case MADV_DOFORK:
 	case MADV_WIPEONFORK:
@@ -285,6 +289,19 @@ bool uhmm_device_before_advise(void *addr, size_t bytes, int advice)
 void uhmm_device_after_advise(void *addr, size_t bytes, int advice)
 {
 	(void)!tell_advise(addr, bytes, advice, UHMM_PHASE_AFTER);
+}
+
+void uhmm_device_before_remap(void *addr, size_t bytes)
+{
+	struct uhmm_wire_range r = pages_of(addr, bytes);
+	struct uhmm_wire_msg msg;
+
+	if (!r.bytes || !uhmm_session_exists())
+		return;
+	uhmm_wire_init(&msg, UHMM_WIRE_remap, 0, false);
+	msg.body.remap.addr = r.addr;
+	msg.body.remap.bytes = r.bytes;
+	(void)!uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
 }
 
 void uhmm_device_mincore(void *addr, size_t bytes, unsigned char *vec)

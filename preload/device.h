@@ -53,6 +53,9 @@ void uhmm_device_after_protect(struct uhmm_wire_range changes, int prot);
 bool uhmm_device_before_advise(void *addr, size_t bytes, int advice);
 void uhmm_device_after_advise(void *addr, size_t bytes, int advice);
 
+/** uhmm_device_before_remap() - the program is about to move this range */
+void uhmm_device_before_remap(void *addr, size_t bytes);
+
 /** uhmm_device_mincore() - mincore has filled @vec: mark pages on devices */
 void uhmm_device_mincore(void *addr, size_t bytes, unsigned char *vec);
 

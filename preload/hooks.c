@@ -169,6 +169,22 @@ EXPORT int madvise(void *addr, size_t bytes, int advice)
 	return ret;
 }
 
+EXPORT void *mremap(void *old, size_t old_bytes, size_t new_bytes, int flags,
+		    ...)
+{
+	void *to = NULL;
+
+	if (flags & MREMAP_FIXED) {
+		va_list ap;
+
+		va_start(ap, flags);
+		to = va_arg(ap, void *);
+		va_end(ap);
+	}
+	uhmm_device_before_remap(old, old_bytes);
+	return libc_mremap(old, old_bytes, new_bytes, flags, to);
+}
+
 EXPORT int mincore(void *addr, size_t bytes, unsigned char *vec)
 {
 	int ret = libc_mincore(addr, bytes, vec);

@@ -18,6 +18,7 @@ enum name {
 	NAME_MPROTECT,
 	NAME_MADVISE,
 	NAME_MINCORE,
+	NAME_MREMAP,
 	NAMES
 };
 
@@ -37,6 +38,7 @@ static const char *const names[NAMES] = {
 	[NAME_MPROTECT] = "mprotect",
 	[NAME_MADVISE] = "madvise",
 	[NAME_MINCORE] = "mincore",
+	[NAME_MREMAP] = "mremap",
 };
 
 static void *_Atomic found[NAMES];
@@ -222,4 +224,16 @@ int libc_mincore(void *addr, size_t bytes, unsigned char *vec)
 	return fn ? fn(addr, bytes, vec) :
 		    (int)as_libc(uhmm_sys3(SYS_mincore, uhmm_ptr(addr),
 					   (long)bytes, uhmm_ptr(vec)));
+}
+
+void *libc_mremap(void *old, size_t old_bytes, size_t new_bytes, int flags,
+		  void *to)
+{
+	void *(*fn)(void *, size_t, size_t, int, ...) =
+		(void *(*)(void *, size_t, size_t, int, ...))find(NAME_MREMAP);
+
+	return fn ? fn(old, old_bytes, new_bytes, flags, to) :
+		    (void *)as_libc(uhmm_sys5(SYS_mremap, uhmm_ptr(old),
+					      (long)old_bytes, (long)new_bytes,
+					      flags, uhmm_ptr(to)));
 }

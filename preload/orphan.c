@@ -7,7 +7,8 @@
 #include "uffd_abi.h"
 
 #define UFFDS_MAX 8
-#define PASSES_MAX 16
+#define PASSES_MAX 64
+#define ENTRIES 64	/* of pagemap, read at once */
 
 struct orphan {
 	int uffd[UFFDS_MAX];	/* [0] ours, then those of children that were
@@ -16,6 +17,7 @@ struct orphan {
 	unsigned long page_bytes;
 	bool no_poison;
 	bool told;
+	bool dirty;		/* this pass changed, or saw change */
 	struct uhmm_smaps smaps;
 };
 
@@ -69,7 +71,8 @@ static void adopt_child(struct orphan *o, uint32_t fd)
 		(void)uhmm_sys1(SYS_close, fd);	/* that child reads zeros */
 }
 
-/* Read what there is: who unmaps or forks goes on. Faults: see poison(). */
+/* Read what there is: who unmaps, moves, drops or forks goes on. Who waits in a
+ * fault does so until its page is dealt with. */
 static bool drain_one(struct orphan *o, int uffd)
 {
 	struct uffd_msg msg = { .event = 0 };
@@ -78,6 +81,8 @@ static bool drain_one(struct orphan *o, int uffd)
 	while (uhmm_sys3(SYS_read, uffd, uhmm_ptr(&msg), sizeof(msg)) ==
 	       sizeof(msg)) {
 		any = true;
+		if (msg.event != UFFD_EVENT_PAGEFAULT)
+			o->dirty = true;
 		if (msg.event == UFFD_EVENT_FORK)
 			adopt_child(o, msg.arg.fork.ufd);
 	}
@@ -102,6 +107,15 @@ static void drain(struct orphan *o)
 		sleep_a_moment();
 }
 
+/* Is our memory changing right now? That is looked at before the address. */
+static bool is_changing(const struct orphan *o)
+{
+	struct uffdio_zeropage z = { .range = { 0, 0 } };
+
+	return uhmm_sys3(SYS_ioctl, o->uffd[0], (long)UFFDIO_ZEROPAGE,
+			 uhmm_ptr(&z)) == -EAGAIN;
+}
+
 static long call(struct orphan *o, int uffd, unsigned long cmd, void *arg)
 {
 	long ret;
@@ -114,41 +128,67 @@ static long call(struct orphan *o, int uffd, unsigned long cmd, void *arg)
 
 /* ---- one mapping ---- */
 
-/* Is [@start, @end) registered with @uffd, and not with another? */
-static bool is_with(struct orphan *o, int uffd, uint64_t start, uint64_t end)
+/* Is [@start, @end) registered with another userfaultfd, the program's? */
+static bool is_strangers(struct orphan *o, uint64_t start, uint64_t end)
 {
 	struct uffdio_register r = {
 		.range = { start, end - start },
 		.mode = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP,
 	};
 
-	return call(o, uffd, UFFDIO_REGISTER, &r) != -EBUSY;
+	return call(o, o->uffd[0], UFFDIO_REGISTER, &r) == -EBUSY;
 }
 
 /* Also turns the markers that stand for pages into plain holes. */
 static void unprotect(struct orphan *o, int uffd, uint64_t start, uint64_t end)
 {
-	struct uffdio_writeprotect w = {
-		.range = { start, end - start },
-		.mode = UFFDIO_WRITEPROTECT_MODE_DONTWAKE,
-	};
+	struct uffdio_writeprotect w = { .range = { start, end - start } };
 
 	(void)call(o, uffd, UFFDIO_WRITEPROTECT, &w);
 }
 
-/* Poison what is not there. Nobody is woken yet. Return: some was missing */
-static bool poison(struct orphan *o, int uffd, uint64_t at, uint64_t end)
+/* First page of [@at, @end) that is neither there nor swapped; @end none. */
+static uint64_t find_missing(const struct orphan *o, int pagemap, uint64_t at,
+			     uint64_t end)
 {
-	bool any = false;
+	uint64_t entry[ENTRIES];
 
 	while (at < end) {
-		struct uhmm_uffdio_poison p = { { at, end - at }, 1, 0 };
+		uint64_t n = (end - at) / o->page_bytes;
+
+		n = n < ENTRIES ? n : ENTRIES;
+		if (uhmm_sys4(SYS_pread64, pagemap, uhmm_ptr(entry),
+			      (long)(n * sizeof(entry[0])),
+			      (long)(at / o->page_bytes * sizeof(entry[0]))) !=
+		    (long)(n * sizeof(entry[0])))
+			return at;	/* not to be known */
+		for (uint64_t i = 0; i < n; i++, at += o->page_bytes) {
+			if (entry[i] >> 62 == 0)
+				return at;
+		}
+	}
+	return end;
+}
+
+static int open_pagemap(void)
+{
+	static const char path[] = "/proc/thread-self/pagemap";
+
+	return (int)uhmm_sys4(SYS_openat, AT_FDCWD, uhmm_ptr(path),
+			      O_RDONLY | O_CLOEXEC, 0);
+}
+
+/* Poison what is not there; who waits for it wakes. */
+static void poison(struct orphan *o, int uffd, uint64_t at, uint64_t end)
+{
+	while (at < end) {
+		struct uhmm_uffdio_poison p = { { at, end - at }, 0, 0 };
 		long ret = uhmm_sys3(SYS_ioctl, uffd, UHMM_UFFDIO_POISON,
 				     uhmm_ptr(&p));
 
 		if (p.updated > 0) {
 			at += (uint64_t)p.updated;
-			any = true;
+			o->dirty = true;
 		} else if (ret == -EEXIST) {
 			at += o->page_bytes;
 		} else if (ret == -EAGAIN) {
@@ -156,130 +196,148 @@ static bool poison(struct orphan *o, int uffd, uint64_t at, uint64_t end)
 		} else {
 			if (ret == -EINVAL || ret == -ENOTTY)
 				o->no_poison = true;
-			break;	/* or the mapping went away */
+			o->dirty |= uffd == o->uffd[0];	/* or it went away */
+			return;
 		}
 	}
-	return any;
-}
-
-static bool is_missing(long pagemap, uint64_t addr, unsigned long page_bytes)
-{
-	const uint64_t there = 3ull << 62;	/* present or swapped */
-	uint64_t entry = there;
-
-	(void)uhmm_sys4(SYS_pread64, pagemap, uhmm_ptr(&entry), sizeof(entry),
-			(long)(addr / page_bytes * sizeof(entry)));
-	return !(entry & there);
 }
 
 /* The same without poison, in our own memory only. */
-static bool fence(struct orphan *o, uint64_t at, uint64_t end)
-{
-	static const char path[] = "/proc/thread-self/pagemap";
-	long pagemap = uhmm_sys4(SYS_openat, AT_FDCWD, uhmm_ptr(path),
-				 O_RDONLY | O_CLOEXEC, 0);
-	bool any = false;
-
-	for (; pagemap >= 0 && at < end; at += o->page_bytes) {
-		if (!is_missing(pagemap, at, o->page_bytes))
-			continue;
-		(void)uhmm_sys3(SYS_mprotect, (long)at, (long)o->page_bytes,
-				PROT_NONE);
-		any = true;
-	}
-	if (pagemap >= 0)
-		(void)uhmm_sys1(SYS_close, pagemap);
-	return any;
-}
-
-static void bury(struct orphan *o, unsigned int i, uint64_t start, uint64_t end)
+static void fence(struct orphan *o, int pagemap, uint64_t start, uint64_t end)
 {
 	struct uffdio_range range = { start, end - start };
-	int uffd = o->uffd[i];
-	bool lost = false;
+	uint64_t at = find_missing(o, pagemap, start, end);
 
-	if (!is_with(o, uffd, start, end))
-		return;
-	unprotect(o, uffd, start, end);
-	if (!o->no_poison)
-		lost = poison(o, uffd, start, end);
-	if (o->no_poison && i == 0)
-		lost = fence(o, start, end);
-	if (lost)
-		tell(o);
-	(void)call(o, uffd, UFFDIO_UNREGISTER, &range);
+	while (at < end) {
+		(void)uhmm_sys3(SYS_mprotect, (long)at, (long)o->page_bytes,
+				PROT_NONE);
+		o->dirty = true;
+		at = find_missing(o, pagemap, at + o->page_bytes, end);
+	}
+	(void)call(o, o->uffd[0], UFFDIO_WAKE, &range);
 }
 
-/* One walk over all mappings. Return: how many were registered; -errno */
+/* Deal with [@start, @end), and the same in children. */
+static void bury(struct orphan *o, uint64_t start, uint64_t end, bool fenced)
+{
+	int pagemap;
+
+	if (is_strangers(o, start, end))
+		return;
+	unprotect(o, o->uffd[0], start, end);
+	pagemap = open_pagemap();
+	/* said first: who touches it dies at once */
+	if (find_missing(o, pagemap, start, end) < end && !fenced)
+		tell(o);
+	/* ours first: a child may turn up while it is done */
+	for (unsigned int i = 0; i < o->n && !o->no_poison; i++) {
+		if (i > 0)
+			unprotect(o, o->uffd[i], start, end);
+		poison(o, o->uffd[i], start, end);
+	}
+	if (o->no_poison && !fenced && pagemap >= 0)
+		fence(o, pagemap, start, end);
+	if (pagemap >= 0)
+		(void)uhmm_sys1(SYS_close, pagemap);
+}
+
+/* One walk over all mappings. Clean: all is dealt with, and nothing changed
+ * meanwhile. Return: 0 clean; 1 not; -errno */
 static int pass(struct orphan *o)
 {
 	uint64_t start, end;
-	int found = 0;
-	int err = uhmm_smaps_init(&o->smaps);
+	int err;
 
+	while (is_changing(o))
+		drain(o);
+	err = uhmm_smaps_init(&o->smaps);
 	if (err)
 		return err;
-	while (uhmm_smaps_next(&o->smaps, &start, &end)) {
-		found++;
-		/* ours first: a child may turn up while it is done */
-		for (unsigned int i = 0; i < o->n; i++)
-			bury(o, i, start, end);
-	}
+	o->dirty = false;
+	while (uhmm_smaps_next(&o->smaps, &start, &end))
+		bury(o, start, end, o->no_poison && !o->smaps.accessible);
 	uhmm_smaps_fini(&o->smaps);
-	return found;
+	return is_changing(o) || o->dirty;
 }
 
-/* ---- without /proc ---- */
+/* ---- one fault at a time ---- */
 
-static void answer(struct orphan *o, const struct uffd_msg *msg)
+static void answer(struct orphan *o, int uffd, const struct uffd_msg *msg)
 {
 	uint64_t at = msg->arg.pagefault.address & ~(o->page_bytes - 1);
 	struct uffdio_range page = { at, o->page_bytes };
 
-	unprotect(o, o->uffd[0], at, at + o->page_bytes);
+	unprotect(o, uffd, at, at + o->page_bytes);
 	if (!(msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)) {
-		if (!o->no_poison)
-			(void)poison(o, o->uffd[0], at, at + o->page_bytes);
 		tell(o);
-		if (o->no_poison)
+		if (!o->no_poison)
+			poison(o, uffd, at, at + o->page_bytes);
+		if (o->no_poison && uffd == o->uffd[0])
 			(void)uhmm_sys3(SYS_mprotect, (long)at,
 					(long)o->page_bytes, PROT_NONE);
 	}
-	(void)call(o, o->uffd[0], UFFDIO_WAKE, &page);
+	(void)call(o, uffd, UFFDIO_WAKE, &page);
+}
+
+static void answer_one(struct orphan *o, int uffd)
+{
+	struct uffd_msg msg = { .event = 0 };
+
+	if (uhmm_sys3(SYS_read, uffd, uhmm_ptr(&msg), sizeof(msg)) !=
+	    sizeof(msg))
+		return;
+	if (msg.event == UFFD_EVENT_PAGEFAULT)
+		answer(o, uffd, &msg);
+	else if (msg.event == UFFD_EVENT_FORK)
+		adopt_child(o, msg.arg.fork.ufd);
+}
+
+/* Whose fault was read before, by the daemon, looks again and is answered. */
+static void wake_all(struct orphan *o)
+{
+	struct uffdio_range all = { o->page_bytes, 0 };
+	unsigned int bits = 57;
+
+	/* the end of an address space is not the same everywhere */
+	do
+		all.len = (1ull << --bits) - 2 * o->page_bytes;
+	while (bits > 32 && call(o, o->uffd[0], UFFDIO_WAKE, &all) < 0);
 }
 
 static void answer_for_ever(struct orphan *o)
 {
-	for (;;) {
-		struct pollfd p = { o->uffd[0], POLLIN, 0 };
-		struct uffd_msg msg = { .event = 0 };
+	struct pollfd p[UFFDS_MAX];
 
-		(void)uhmm_sys5(SYS_ppoll, uhmm_ptr(&p), 1, 0, 0, 0);
-		if (uhmm_sys3(SYS_read, o->uffd[0], uhmm_ptr(&msg),
-			      sizeof(msg)) != sizeof(msg))
-			continue;
-		if (msg.event == UFFD_EVENT_PAGEFAULT)
-			answer(o, &msg);
-		else if (msg.event == UFFD_EVENT_FORK)
-			adopt_child(o, msg.arg.fork.ufd);
+	wake_all(o);
+	for (;;) {
+		unsigned int n = o->n;
+
+		for (unsigned int i = 0; i < n; i++)
+			p[i] = (struct pollfd){ o->uffd[i], POLLIN, 0 };
+		(void)uhmm_sys5(SYS_ppoll, uhmm_ptr(p), n, 0, 0, 0);
+		for (unsigned int i = 0; i < n; i++) {
+			if (p[i].revents)
+				answer_one(o, p[i].fd);
+		}
 	}
 }
 
-void uhmm_orphan_run(int uffd, unsigned long page_bytes)
+void uhmm_orphan_run(int uffd, unsigned long page_bytes, void (*for_ever)(void))
 {
 	struct orphan o;
-	int found = 1;
+	int ret = 1;
 
 	o.uffd[0] = uffd;
 	o.n = 1;
 	o.page_bytes = page_bytes;
 	o.no_poison = false;
 	o.told = false;
-	/* Again while something was found: it may have moved behind us. */
-	for (int i = 0; i < PASSES_MAX && found > 0; i++)
-		found = pass(&o);
-	if (found < 0)
+	for (int i = 0; i < PASSES_MAX && ret > 0; i++)
+		ret = pass(&o);
+	if (ret) {
+		for_ever();
 		answer_for_ever(&o);
+	}
 	while (o.n)
 		(void)uhmm_sys1(SYS_close, o.uffd[--o.n]);
 }

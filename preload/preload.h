@@ -30,7 +30,7 @@
  *   hooks.c      the exported names; each one decides and delegates
  *   libc.c       the real ones: the only dlsym
  *   device.c     open, close, ioctl, mmap of a device; mprotect,
- *                madvise, mincore
+ *                madvise, mremap, mincore
  *   devfd.c      is this descriptor a device, and which open of it
  *   request.c    a request on a channel of the session
  *   converse.c   one request, one reply, hands in between
@@ -93,6 +93,7 @@
 #define mmap64(...) rule_2_call_libc_mmap_or_sys
 #define mprotect(...) rule_2_call_libc_mprotect_or_sys
 #define madvise(...) rule_2_call_libc_madvise_or_sys
+#define mremap(...) rule_2_call_libc_mremap_or_sys
 #define mincore(...) rule_2_call_libc_mincore_or_sys
 #endif
 #define fork(...) rule_2_no_fork

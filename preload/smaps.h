@@ -14,6 +14,7 @@ struct uhmm_smaps {
 	int fd;
 	unsigned int at, n;	/* of text */
 	uint64_t start, end;	/* of the mapping being read */
+	bool accessible;	/* may it be read, written or run at all? */
 	char text[UHMM_SMAPS_LINE_BYTES];
 	char line[UHMM_SMAPS_LINE_BYTES];
 };

@@ -135,6 +135,15 @@ UHMM_CHECKED int uhmm_engine_note_forked(struct uhmm_engine *engine,
 					 struct uhmm_range r, bool forked);
 
 /**
+ * uhmm_engine_join() - @r, parts of which are trapped or watched, is trapped or
+ * watched all over, so that the kernel sees one mapping. Nothing else changes:
+ * a hole that is trapped now is filled when it is touched.
+ * Return: 0, also when a part cannot be; -ENOMEM; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_join(struct uhmm_engine *engine,
+				  struct uhmm_range r);
+
+/**
  * uhmm_engine_adopt() - the descriptors that were missing (-1) are known now
  * An engine made with a userfaultfd alone can give and wake, no more.
  */

@@ -141,3 +141,35 @@ int uhmm_engine_op_protect(void *ctx, struct uhmm_range r)
 
 	return err == -ENOENT ? 0 : err;
 }
+
+/* Does a piece of @set lie in @r? */
+static bool touches(const struct uhmm_trapset *set, struct uhmm_range r)
+{
+	struct uhmm_range piece;
+
+	return uhmm_trapset_next(set, r, &piece);
+}
+
+int uhmm_engine_join(struct uhmm_engine *engine, struct uhmm_range r)
+{
+	int err;
+
+	if (!touches(&engine->trapped, r))
+		return touches(&engine->watched, r) ?
+			       uhmm_engine_op_watch(engine, r) :
+			       0;
+	err = uhmm_trapset_reserve(&engine->trapped);
+	if (err)
+		return err;
+	err = uhmm_uffd_register(engine->fds.uffd, r,
+				 UFFDIO_REGISTER_MODE_MISSING |
+					 UFFDIO_REGISTER_MODE_WP,
+				 NULL);
+	if (err) {
+		err = uhmm_engine_mm_error(engine, err);
+		return err == -ESRCH ? err : 0;
+	}
+	uhmm_trapset_add(&engine->trapped, r);
+	uhmm_trapset_remove(&engine->watched, r);
+	return 0;
+}

@@ -51,6 +51,7 @@ SIZE(uhmm_msg_advise, 24);
 AT(uhmm_msg_advise, advice, 16);
 SIZE(uhmm_msg_mincore, 24);
 AT(uhmm_msg_mincore, vec, 16);
+SIZE(uhmm_msg_remap, 16);
 SIZE(uhmm_msg_fork, 16);
 AT(uhmm_msg_fork, fork_id, 8);
 SIZE(uhmm_wire_range, 16);
@@ -195,6 +196,8 @@ static bool request_ok(const struct uhmm_wire_msg *msg)
 	case UHMM_WIRE_advise:
 		return phase_ok(b->advise.phase) &&
 		       range_ok(b->advise.addr, b->advise.bytes);
+	case UHMM_WIRE_remap:
+		return range_ok(b->remap.addr, b->remap.bytes);
 	case UHMM_WIRE_mincore:
 		return range_ok(b->mincore.addr, b->mincore.bytes);
 	case UHMM_WIRE_fork:

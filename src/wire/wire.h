@@ -163,6 +163,12 @@ struct uhmm_msg_mincore {
 	uint64_t vec;		/* a byte per page, in the caller */
 };
 
+/** mremap of this range comes: it must be one mapping. */
+struct uhmm_msg_remap {
+	uint64_t addr;
+	uint64_t bytes;
+};
+
 enum uhmm_fork_phase {
 	UHMM_FORK_PREPARE = 1,	/* parent, before */
 	UHMM_FORK_PARENT = 2,	/* parent, after */
