@@ -80,6 +80,18 @@ static void watch_exit(void *arg)
 	session_put(s);
 }
 
+/* Who was served in vain looks again. */
+static void wake_all(struct session *s)
+{
+	struct uhmm_range rest = whole_mm(), piece;
+
+	while (uhmm_engine_next_trapped(s->engine, rest, &piece)) {
+		if (uhmm_uffd_wake(s->fds.uffd, piece))
+			session_dbg(s, "cannot wake all");
+		rest.start = piece.end;
+	}
+}
+
 /* @fds but for the userfaultfd are the session's from now on. */
 static void adopt(struct session *s, const struct uhmm_engine_fds *fds,
 		  uint32_t pid)
@@ -94,10 +106,7 @@ static void adopt(struct session *s, const struct uhmm_engine_fds *fds,
 	session_get(s);
 	if (co_spawn(&s->w->sched, watch_exit, s))
 		session_put(s);
-	/* Who was served in vain looks again. */
-	if (uhmm_uffd_wake(uffd, uhmm_range_of(UHMM_VPN(16),
-					       UINT64_C(1) << 34)))
-		session_dbg(s, "cannot wake all");
+	wake_all(s);
 }
 
 static int open_proc(uint32_t tid, const char *file, int flags)

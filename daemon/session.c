@@ -198,14 +198,13 @@ struct session *session_find(struct daemon *d,
 bool session_is_alive(const struct session *s)
 {
 	const struct uhmm_ptes ptes = { .fd = s->fds.pagemap };
-	uint64_t last = (UINT64_C(1) << 47) / uhmm_page_bytes() - 2;
 
 	if (s->fds.pagemap >= 0)
 		return uhmm_ptes_alive(&ptes);
-	/* Nothing is ever mapped there, so nothing happens. */
+	/* Nothing of ours is ever there, so nothing happens. */
 	return uhmm_uffd_writeprotect(s->fds.uffd,
-				      uhmm_range_of(UHMM_VPN(last), 1), 0) !=
-	       -ESRCH;
+				      uhmm_range_of(uhmm_vpn_of(1 << 20), 1),
+				      0) != -ESRCH;
 }
 
 static void kill_channels(struct session *s)
