@@ -179,6 +179,11 @@ static int take_engine(const char *from, const char *word)
 
 static int take_socket(struct conf *c, const char *from, const char *word)
 {
+	if (word[0] == '@') {
+		uhmm_err("%s %s: an abstract name has no mode that keeps "
+			 "others out; use a path", from, word);
+		return CONF_EXIT_USAGE;
+	}
 	if (word[0] && strlen(word) < sizeof(c->socket)) {
 		strcpy(c->socket, word);
 		return -1;

@@ -61,6 +61,7 @@ static const char *const wrong[] = {
 	"--socket "
 	"/a234567890/b234567890/c234567890/d234567890/e234567890/f234567890/"
 	"g234567890/h234567890/i234567890/j234567890",
+	"--socket @abstract",
 	"--recover-all",
 	"argument",
 };
