@@ -9,6 +9,7 @@
 #define UFFDS_MAX 8
 #define PASSES_MAX 64
 #define ENTRIES 64	/* of pagemap, read at once */
+#define DROPS_MAX 32
 
 struct orphan {
 	int uffd[UFFDS_MAX];	/* [0] ours, then those of children that were
@@ -18,6 +19,11 @@ struct orphan {
 	bool no_poison;
 	bool told;
 	bool dirty;		/* this pass changed, or saw change */
+	struct drop {
+		uint64_t start, end;
+	} drop[DROPS_MAX];	/* dropped by the program just now: what is not
+				 * there is zeros, rightly */
+	unsigned int ndrops;
 	struct uhmm_smaps smaps;
 };
 
@@ -71,6 +77,32 @@ static void adopt_child(struct orphan *o, uint32_t fd)
 		(void)uhmm_sys1(SYS_close, fd);	/* that child reads zeros */
 }
 
+/* One too many is forgotten: that may be poisoned. */
+static void note_drop(struct orphan *o, uint64_t start, uint64_t end)
+{
+	if (o->ndrops < DROPS_MAX)
+		o->drop[o->ndrops++] = (struct drop){ start, end };
+}
+
+/* The first part of [*@at, @end) that was not dropped: *@at is its start.
+ * Return: its end; @end and *@at is @end too: none */
+static uint64_t undropped(const struct orphan *o, uint64_t *at, uint64_t end)
+{
+	uint64_t stop = end;
+
+	for (unsigned int i = 0; i < o->ndrops; i++) {
+		if (*at < o->drop[i].start || *at >= o->drop[i].end)
+			continue;
+		*at = o->drop[i].end < end ? o->drop[i].end : end;
+		i = ~0u;	/* from the beginning: they may overlap */
+	}
+	for (unsigned int i = 0; i < o->ndrops; i++) {
+		if (o->drop[i].start >= *at && o->drop[i].start < stop)
+			stop = o->drop[i].start;
+	}
+	return stop;
+}
+
 /* Read what there is: who unmaps, moves, drops or forks goes on. Who waits in a
  * fault does so until its page is dealt with. */
 static bool drain_one(struct orphan *o, int uffd)
@@ -85,6 +117,8 @@ static bool drain_one(struct orphan *o, int uffd)
 			o->dirty = true;
 		if (msg.event == UFFD_EVENT_FORK)
 			adopt_child(o, msg.arg.fork.ufd);
+		if (msg.event == UFFD_EVENT_REMOVE)
+			note_drop(o, msg.arg.remove.start, msg.arg.remove.end);
 	}
 	return any;
 }
@@ -148,24 +182,40 @@ static void unprotect(struct orphan *o, int uffd, uint64_t start, uint64_t end)
 }
 
 /* First page of [@at, @end) that is neither there nor swapped; @end none. */
-static uint64_t find_missing(const struct orphan *o, int pagemap, uint64_t at,
-			     uint64_t end)
+static uint64_t find_in_pagemap(const struct orphan *o, int pagemap,
+				uint64_t at, uint64_t end)
 {
 	uint64_t entry[ENTRIES];
 
 	while (at < end) {
 		uint64_t n = (end - at) / o->page_bytes;
+		long bytes;
 
 		n = n < ENTRIES ? n : ENTRIES;
-		if (uhmm_sys4(SYS_pread64, pagemap, uhmm_ptr(entry),
-			      (long)(n * sizeof(entry[0])),
+		bytes = (long)(n * sizeof(entry[0]));
+		if (uhmm_sys4(SYS_pread64, pagemap, uhmm_ptr(entry), bytes,
 			      (long)(at / o->page_bytes * sizeof(entry[0]))) !=
-		    (long)(n * sizeof(entry[0])))
+		    bytes)
 			return at;	/* not to be known */
 		for (uint64_t i = 0; i < n; i++, at += o->page_bytes) {
 			if (entry[i] >> 62 == 0)
 				return at;
 		}
+	}
+	return end;
+}
+
+/* First page of [@at, @end) that is lost; @end none. */
+static uint64_t find_lost(const struct orphan *o, int pagemap, uint64_t at,
+			  uint64_t end)
+{
+	while (at < end) {
+		uint64_t stop = undropped(o, &at, end);
+		uint64_t found = find_in_pagemap(o, pagemap, at, stop);
+
+		if (found < stop)
+			return found;
+		at = stop;
 	}
 	return end;
 }
@@ -178,14 +228,24 @@ static int open_pagemap(void)
 			      O_RDONLY | O_CLOEXEC, 0);
 }
 
+/* A kernel that knows it looks at the argument, and finds it is no address. */
+static bool has_poison(int uffd)
+{
+	return uhmm_sys3(SYS_ioctl, uffd, UHMM_UFFDIO_POISON, 0) != -EINVAL;
+}
+
 /* Poison what is not there; who waits for it wakes. */
 static void poison(struct orphan *o, int uffd, uint64_t at, uint64_t end)
 {
 	while (at < end) {
-		struct uhmm_uffdio_poison p = { { at, end - at }, 0, 0 };
-		long ret = uhmm_sys3(SYS_ioctl, uffd, UHMM_UFFDIO_POISON,
-				     uhmm_ptr(&p));
+		uint64_t stop = undropped(o, &at, end);
+		struct uhmm_uffdio_poison p = { { at, stop - at }, 0, 0 };
+		long ret;
 
+		if (at == stop)
+			continue;
+		ret = uhmm_sys3(SYS_ioctl, uffd, UHMM_UFFDIO_POISON,
+				uhmm_ptr(&p));
 		if (p.updated > 0) {
 			at += (uint64_t)p.updated;
 			o->dirty = true;
@@ -194,9 +254,8 @@ static void poison(struct orphan *o, int uffd, uint64_t at, uint64_t end)
 		} else if (ret == -EAGAIN) {
 			drain(o);
 		} else {
-			if (ret == -EINVAL || ret == -ENOTTY)
-				o->no_poison = true;
-			o->dirty |= uffd == o->uffd[0];	/* or it went away */
+			/* it went away; a child's may */
+			o->dirty |= uffd == o->uffd[0];
 			return;
 		}
 	}
@@ -206,13 +265,13 @@ static void poison(struct orphan *o, int uffd, uint64_t at, uint64_t end)
 static void fence(struct orphan *o, int pagemap, uint64_t start, uint64_t end)
 {
 	struct uffdio_range range = { start, end - start };
-	uint64_t at = find_missing(o, pagemap, start, end);
+	uint64_t at = find_lost(o, pagemap, start, end);
 
 	while (at < end) {
 		(void)uhmm_sys3(SYS_mprotect, (long)at, (long)o->page_bytes,
 				PROT_NONE);
 		o->dirty = true;
-		at = find_missing(o, pagemap, at + o->page_bytes, end);
+		at = find_lost(o, pagemap, at + o->page_bytes, end);
 	}
 	(void)call(o, o->uffd[0], UFFDIO_WAKE, &range);
 }
@@ -227,7 +286,7 @@ static void bury(struct orphan *o, uint64_t start, uint64_t end, bool fenced)
 	unprotect(o, o->uffd[0], start, end);
 	pagemap = open_pagemap();
 	/* said first: who touches it dies at once */
-	if (find_missing(o, pagemap, start, end) < end && !fenced)
+	if (find_lost(o, pagemap, start, end) < end && !fenced)
 		tell(o);
 	/* ours first: a child may turn up while it is done */
 	for (unsigned int i = 0; i < o->n && !o->no_poison; i++) {
@@ -262,20 +321,29 @@ static int pass(struct orphan *o)
 
 /* ---- one fault at a time ---- */
 
+static void answer_lost(struct orphan *o, int uffd, uint64_t at)
+{
+	tell(o);
+	if (!o->no_poison)
+		poison(o, uffd, at, at + o->page_bytes);
+	else if (uffd == o->uffd[0])
+		(void)uhmm_sys3(SYS_mprotect, (long)at, (long)o->page_bytes,
+				PROT_NONE);
+}
+
 static void answer(struct orphan *o, int uffd, const struct uffd_msg *msg)
 {
 	uint64_t at = msg->arg.pagefault.address & ~(o->page_bytes - 1);
+	uint64_t end = at + o->page_bytes, lost = at;
 	struct uffdio_range page = { at, o->page_bytes };
+	struct uffdio_zeropage zero = { .range = page };
 
-	unprotect(o, uffd, at, at + o->page_bytes);
-	if (!(msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)) {
-		tell(o);
-		if (!o->no_poison)
-			poison(o, uffd, at, at + o->page_bytes);
-		if (o->no_poison && uffd == o->uffd[0])
-			(void)uhmm_sys3(SYS_mprotect, (long)at,
-					(long)o->page_bytes, PROT_NONE);
-	}
+	unprotect(o, uffd, at, end);
+	(void)undropped(o, &lost, end);
+	if (lost == end)
+		(void)call(o, uffd, UFFDIO_ZEROPAGE, &zero);
+	else if (!(msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP))
+		answer_lost(o, uffd, at);
 	(void)call(o, uffd, UFFDIO_WAKE, &page);
 }
 
@@ -290,6 +358,8 @@ static void answer_one(struct orphan *o, int uffd)
 		answer(o, uffd, &msg);
 	else if (msg.event == UFFD_EVENT_FORK)
 		adopt_child(o, msg.arg.fork.ufd);
+	else if (msg.event == UFFD_EVENT_REMOVE)
+		note_drop(o, msg.arg.remove.start, msg.arg.remove.end);
 }
 
 /* Whose fault was read before, by the daemon, looks again and is answered. */
@@ -330,7 +400,8 @@ void uhmm_orphan_run(int uffd, unsigned long page_bytes, void (*for_ever)(void))
 	o.uffd[0] = uffd;
 	o.n = 1;
 	o.page_bytes = page_bytes;
-	o.no_poison = false;
+	o.no_poison = !has_poison(uffd);
+	o.ndrops = 0;
 	o.told = false;
 	for (int i = 0; i < PASSES_MAX && ret > 0; i++)
 		ret = pass(&o);

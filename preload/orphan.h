@@ -18,9 +18,9 @@
  * that moment would read zeros. Where the kernel has no poison (before 6.6) the
  * pages become PROT_NONE and raise SIGSEGV instead.
  *
- * A page of a registered mapping that never was on the device but also never
- * was touched, or was dropped just now, cannot be told apart and is poisoned
- * too. So a daemon that ends a session in good order gives back its pages and
+ * What the program drops meanwhile (madvise) reads zeros, as it should. A page
+ * of a registered mapping that never was on the device but also never was
+ * touched cannot be told apart and is poisoned too. So a daemon that ends a session in good order gives back its pages and
  * unregisters first: then nothing is found here, and not a word is said.
  *
  * Where /proc is not to be had, or where the program never stops changing its

@@ -429,9 +429,18 @@ static void on_protect(struct conn *c, struct uhmm_wire_msg *msg)
 {
 	fake.log->protect = msg->body.protect;
 	atomic_fetch_add(&fake.log->protects, 1);
+	uhmm_wire_init_reply(msg, &msg->header, 0);
 	msg->body.protect_reply.changes = (struct uhmm_wire_range){
 		fake.log->protect.addr, fake.log->protect.bytes
 	};
+	if (uhmm_wire_send(c->sock, msg, NULL, 0) < 0)
+		return;
+}
+
+/* advise, remap, mincore: count them, by id. */
+static void on_told(struct conn *c, struct uhmm_wire_msg *msg)
+{
+	atomic_fetch_add(&fake.log->told[msg->header.id % FAKE_TOLD], 1);
 	reply(c->sock, msg, 0, -1);
 }
 
@@ -469,6 +478,11 @@ static void handle(struct conn *c, struct uhmm_wire_msg *msg, int *fds,
 		break;
 	case UHMM_WIRE_fork:
 		on_fork(c, msg);
+		break;
+	case UHMM_WIRE_advise:
+	case UHMM_WIRE_remap:
+	case UHMM_WIRE_mincore:
+		on_told(c, msg);
 		break;
 	default:
 		bad("unexpected message");

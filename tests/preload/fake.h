@@ -15,6 +15,7 @@
 #include "wire/wire.h"
 
 #define FAKE_TAKE_PAGES 4
+#define FAKE_TOLD 16
 
 /** Commands of the fake's ioctl; what each takes and returns. */
 enum fake_cmd {
@@ -49,6 +50,7 @@ struct fake_log {
 	_Atomic uint32_t closeds;	/* closed messages... */
 	_Atomic uint32_t closeds_hung;	/* ...whose device had hung up */
 	_Atomic uint32_t protects, maps, prepares, parents;
+	_Atomic uint32_t told[FAKE_TOLD]; /* advise, remap, mincore; by id */
 	_Atomic uint32_t bad;		/* whatever should not be */
 	_Atomic uint32_t hellos_of_child; /* parent and fork id announced */
 	_Atomic uint32_t hellos_of_raw_child; /* parent, no fork id */
