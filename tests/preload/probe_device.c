@@ -209,6 +209,32 @@ void case_protects(void)
 	EXPECT(mprotect(p, 0, PROT_READ) == 0);
 }
 
+/* madvise, mremap, mincore: what they return, errno and effect are libc's. */
+void case_tells(void)
+{
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char *p = page(3, 2), *q = page(4, 2), *to, vec[2] = { 0, 0 };
+
+	EXPECT(madvise(p, size, MADV_FREE) == 0);	/* no session yet */
+	EXPECT(mincore(p, size, vec) == 0);
+	to = mremap(p, size, size, 0);
+	EXPECT(to == p);
+	(void)open_device();
+	memset(p, 3, size);
+	errno = EXDEV;
+	EXPECT(madvise(p, 2 * size, MADV_FREE) == 0);
+	EXPECT(madvise(p + size, size, MADV_DONTNEED) == 0 && !p[size]);
+	EXPECT(mincore(q, 2 * size, vec) == 0 && (vec[0] & vec[1] & 1));
+	EXPECT(errno == EXDEV);
+	EXPECT_FAILS(madvise(p + 1, size, MADV_FREE), EINVAL);
+	EXPECT_FAILS(madvise(p, size, 12345), EINVAL);
+	EXPECT_FAILS(mincore(q + 1, size, vec), EINVAL);
+	EXPECT_FAILS(mremap(p, size, 2 * size, 0), ENOMEM);
+	EXPECT_FAILS(mremap(p + 1, size, size, 0), EINVAL);
+	to = mremap(q, 2 * size, 2 * size, MREMAP_MAYMOVE | MREMAP_FIXED, p);
+	EXPECT(to == p && p[0] == 4 && p[size] == 4);
+}
+
 /* Is there anything in the page at @p? */
 static bool is_present(const unsigned char *p)
 {

@@ -192,6 +192,17 @@ START_TEST(test_protect_is_told_in_whole_pages)
 }
 END_TEST
 
+START_TEST(test_what_no_event_tells)
+{
+	start_fake();
+	run_well("tells");
+	/* only what the real call would take, and MADV_FREE before and after */
+	ck_assert_uint_eq(log_->told[UHMM_WIRE_advise], 2);
+	ck_assert_uint_eq(log_->told[UHMM_WIRE_mincore], 1);
+	ck_assert_uint_eq(log_->told[UHMM_WIRE_remap], 2);
+}
+END_TEST
+
 START_TEST(test_mmap)
 {
 	start_fake();
@@ -317,6 +328,7 @@ static Suite *preload_suite(void)
 	tcase_add_test(tc, test_hello_hands_over);
 	tcase_add_test(tc, test_close_tells_after_the_hang_up);
 	tcase_add_test(tc, test_protect_is_told_in_whole_pages);
+	tcase_add_test(tc, test_what_no_event_tells);
 	tcase_add_test(tc, test_mmap);
 	tcase_add_test(tc, test_fork_attaches_the_child);
 	tcase_add_test(tc, test_fork_of_busy_threads);

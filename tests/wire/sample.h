@@ -17,6 +17,9 @@ static const struct sample_kind sample_kinds[] = {
 #undef X
 };
 
+/** No message: in the gap before those of the daemon. */
+#define SAMPLE_NO_ID 31
+
 #define SAMPLE_KINDS (sizeof(sample_kinds) / sizeof(sample_kinds[0]))
 
 static inline void sample_fill(struct uhmm_wire_msg *msg)
@@ -34,6 +37,17 @@ static inline void sample_fill(struct uhmm_wire_msg *msg)
 		break;
 	case UHMM_WIRE_protect:
 		msg->body.protect.bytes = 4096;
+		msg->body.protect.phase = UHMM_PHASE_BEFORE;
+		break;
+	case UHMM_WIRE_advise:
+		msg->body.advise.bytes = 4096;
+		msg->body.advise.phase = UHMM_PHASE_BEFORE;
+		break;
+	case UHMM_WIRE_mincore:
+		msg->body.mincore.bytes = 4096;
+		break;
+	case UHMM_WIRE_remap:
+		msg->body.remap.bytes = 4096;
 		break;
 	case UHMM_WIRE_fork:
 		msg->body.fork.phase = UHMM_FORK_PREPARE;

@@ -102,7 +102,7 @@ START_TEST(test_send_refuses)
 	(void)sample_make(&msg, UHMM_WIRE_ioctl, false);
 	ck_assert_int_eq(uhmm_wire_send(sock[0], &msg, fds,
 					UHMM_WIRE_FDS_MAX + 1), -EINVAL);
-	msg.header.id = 12;
+	msg.header.id = SAMPLE_NO_ID;
 	ck_assert_int_eq(uhmm_wire_send(sock[0], &msg, NULL, 0), -EINVAL);
 }
 END_TEST

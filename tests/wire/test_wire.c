@@ -131,7 +131,10 @@ static const struct spoil spoils[] = {
 	{ UHMM_WIRE_protect, false, BODY(protect.phase), 3, false },
 	{ UHMM_WIRE_advise, false, BODY(advise.phase), 0, false },
 	{ UHMM_WIRE_advise, false, BODY(advise.bytes), 0, false },
+	{ UHMM_WIRE_advise, false, BODY(advise.advice), ~0u, true },
 	{ UHMM_WIRE_mincore, false, BODY(mincore.bytes), 0, false },
+	{ UHMM_WIRE_remap, false, BODY(remap.bytes), 0, false },
+	{ UHMM_WIRE_remap, false, BODY(remap.addr), ~0ull, false },
 	{ UHMM_WIRE_fork, false, BODY(fork.phase), 0, false },
 	{ UHMM_WIRE_fork, false, BODY(fork.phase), 2, true },
 	{ UHMM_WIRE_fork, false, BODY(fork.phase), 3, false },
@@ -183,10 +186,10 @@ START_TEST(test_names)
 	ck_assert_str_eq(uhmm_wire_name(UHMM_WIRE_ioctl), "ioctl");
 	ck_assert_str_eq(uhmm_wire_name(UHMM_WIRE_hands), "hands");
 	ck_assert_str_eq(uhmm_wire_name(0), "?");
-	ck_assert_str_eq(uhmm_wire_name(12), "?");
+	ck_assert_str_eq(uhmm_wire_name(SAMPLE_NO_ID), "?");
 	ck_assert_str_eq(uhmm_wire_name(UINT16_MAX), "?");
-	ck_assert_uint_eq(uhmm_wire_bytes(12, true), 0);
-	ck_assert_uint_eq(uhmm_wire_nfds(12, true), 0);
+	ck_assert_uint_eq(uhmm_wire_bytes(SAMPLE_NO_ID, true), 0);
+	ck_assert_uint_eq(uhmm_wire_nfds(SAMPLE_NO_ID, true), 0);
 }
 END_TEST
 
