@@ -22,8 +22,9 @@ static const char help[] =
 	"                          user's runtime directory\n"
 	"  --socket-fd N           listen on descriptor N, which does already\n"
 	"  --ready-fd N            write one byte to it when ready\n"
-	"  --device NAME:TYPE:SIZE hmm_dmirrorN, private, 64G (repeatable); else\n"
-	"                          hmm_dmirror0 and 1, private, 64G each\n"
+	"  --device NAME:TYPE:SIZE hmm_dmirrorN, private or coherent, 64G\n"
+	"                          (repeatable); else hmm_dmirror0 and 1, private,\n"
+	"                          64G each, 2 and 3, coherent, 256M each\n"
 	"  --engine auto|copy      how pages are taken from the CPU\n"
 	"  --loop auto|uring|epoll how to wait for events\n"
 	"  --workers N             threads that serve programs (1)\n"
@@ -107,11 +108,10 @@ const char *conf_parse_device(const char *word, struct conf_device *dev)
 	if (strncmp(name, "hmm_dmirror", 11) ||
 	    !parse_number(name + 11, CONF_DEVICES_MAX - 1, &dev->minor))
 		return "NAME must be hmm_dmirrorN, N from 0 to 15";
-	if (!strcmp(type, "coherent"))
-		return "coherent devices are not in this version; use private";
-	if (strcmp(type, "private"))
-		return "TYPE must be private";
-	dev->type = UHMM_MEMORY_DEVICE_PRIVATE;
+	dev->type = !strcmp(type, "coherent") ? UHMM_MEMORY_DEVICE_COHERENT :
+						UHMM_MEMORY_DEVICE_PRIVATE;
+	if (strcmp(type, "private") && strcmp(type, "coherent"))
+		return "TYPE must be private or coherent";
 	dev->bytes = parse_size(size);
 	if (!dev->bytes || dev->bytes % uhmm_page_bytes())
 		return "SIZE must be pages: bytes, or a number with K, M, G, T";
@@ -138,11 +138,13 @@ static int take_device(struct conf *c, const char *word)
 
 static void default_devices(struct conf *c)
 {
-	for (; c->ndevs < 2; c->ndevs++)
+	for (; c->ndevs < 4; c->ndevs++)
 		c->dev[c->ndevs] = (struct conf_device){
 			.minor = c->ndevs,
-			.type = UHMM_MEMORY_DEVICE_PRIVATE,
-			.bytes = UINT64_C(64) << 30,
+			.type = c->ndevs < 2 ? UHMM_MEMORY_DEVICE_PRIVATE :
+					       UHMM_MEMORY_DEVICE_COHERENT,
+			.bytes = c->ndevs < 2 ? UINT64_C(64) << 30 :
+						UINT64_C(256) << 20,
 		};
 }
 

@@ -8,8 +8,8 @@
  *   63    59 58         53 52                                   0
  *  |  type  |    bits     |                offset                |
  *
- * The offset of a DEVICE_PRIVATE, MIGRATION_DEVICE_PRIVATE or DEVICE_EXCLUSIVE
- * entry of a device page is a device page number. The offset of a MIGRATION
+ * The offset of a DEVICE_PRIVATE, MIGRATION_DEVICE_PRIVATE, DEVICE_EXCLUSIVE or
+ * DEVICE_COHERENT entry of a device page is a device page number. The offset of a MIGRATION
  * entry proper (a system page on its way) is a flight number (mm/flight.h), a
  * number space of its own. uhmm_softleaf_to_dpfn() asserts which it is.
  */
@@ -39,6 +39,9 @@ enum uhmm_softleaf_type {
 	/* A device alone may touch the page now; whoever else does gets it
 	 * back first. It waits in a device page that is no device's. */
 	UHMM_SOFTLEAF_DEVICE_EXCLUSIVE,
+	/* The page is a coherent device's, and where the CPU maps it: what may
+	 * be done with it is what the CPU's page table says. */
+	UHMM_SOFTLEAF_DEVICE_COHERENT,
 	UHMM_NR_SOFTLEAF_TYPES
 };
 
@@ -189,6 +192,11 @@ static inline bool uhmm_softleaf_is_device_exclusive(uhmm_softleaf_t leaf)
 	return uhmm_softleaf_type(leaf) == UHMM_SOFTLEAF_DEVICE_EXCLUSIVE;
 }
 
+static inline bool uhmm_softleaf_is_device_coherent(uhmm_softleaf_t leaf)
+{
+	return uhmm_softleaf_type(leaf) == UHMM_SOFTLEAF_DEVICE_COHERENT;
+}
+
 /** uhmm_softleaf_is_away() - not on its way, and not where a CPU gets at it */
 static inline bool uhmm_softleaf_is_away(uhmm_softleaf_t leaf)
 {
@@ -200,6 +208,7 @@ static inline bool uhmm_softleaf_is_away(uhmm_softleaf_t leaf)
 static inline bool uhmm_softleaf_has_dpfn(uhmm_softleaf_t leaf)
 {
 	return uhmm_softleaf_is_away(leaf) ||
+	       uhmm_softleaf_is_device_coherent(leaf) ||
 	       uhmm_softleaf_is_migration_device_private(leaf);
 }
 

@@ -9,6 +9,7 @@
 /* Room for one piece. */
 struct piece {
 	struct uhmm_migrate_vma args;
+	uint64_t seq;		/* of the mirror's notifier after setup */
 	uint64_t src[DMIRROR_PIECE];
 	uint64_t dst[DMIRROR_PIECE];
 };
@@ -43,6 +44,7 @@ static int set_piece(struct dmirror *m, struct piece *p, uhmm_vpn_t at,
 	};
 	p->args.range = uhmm_range_clip(p->args.range, vma.range);
 	err = uhmm_migrate_vma_setup(&p->args);
+	p->seq = uhmm_notifier_read_begin(&m->notifier);
 	return err == -ESRCH ? -EINVAL : err;
 }
 
@@ -93,21 +95,38 @@ static void allocate(struct dmirror *m, struct piece *p)
 	}
 }
 
+/*
+ * What the mirror may do with page @i, which moved; 0: it is not there any
+ * more. A coherent page may be written as when it was collected, if nothing has
+ * happened since; else the next WRITE finds out.
+ */
+static uint64_t entry_of(struct dmirror *m, const struct piece *p, uint64_t i)
+{
+	uhmm_softleaf_t leaf = uhmm_mm_leaf(m->mm, vpn_of(p, i));
+	bool write = uhmm_softleaf_is_device_private_write(leaf);
+
+	if (!uhmm_softleaf_is_device_private(leaf) &&
+	    !uhmm_softleaf_is_device_coherent(leaf))
+		return 0;
+	if (uhmm_pagemap_of(m->mm->core, uhmm_softleaf_to_dpfn(leaf)) !=
+	    &m->dev->pgmap)
+		return 0;
+	if (uhmm_softleaf_is_device_coherent(leaf))
+		write = (p->src[i] & UHMM_MIGRATE_PFN_WRITE) &&
+			!uhmm_notifier_read_retry(&m->notifier, p->seq);
+	return DMIRROR_ENTRY_VALID | (write ? DMIRROR_ENTRY_WRITE : 0);
+}
+
 /* Pages that moved are in the mirror's table, as they are now: what the program
  * did meanwhile counts. A table that is full costs a fault later, nothing
  * else. */
 static void map_moved(struct dmirror *m, struct piece *p)
 {
 	for (uint64_t i = 0; i < npages_of(p); i++) {
-		uint64_t entry = DMIRROR_ENTRY_VALID;
-		uhmm_dpfn_t dpfn;
+		uint64_t entry = entry_of(m, p, i);
 
-		if (!(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE) ||
-		    !uhmm_dmirror_is_own(m, vpn_of(p, i), &dpfn))
+		if (!(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE) || !entry)
 			continue;
-		if (uhmm_softleaf_is_device_private_write(
-			    uhmm_mm_leaf(m->mm, vpn_of(p, i))))
-			entry |= DMIRROR_ENTRY_WRITE;
 		m->dev->count.migrate_to_dev_pages++;
 		if (uhmm_dmirror_store(m, vpn_of(p, i), entry))
 			m->dev->count.refused_nomem++;
@@ -202,11 +221,13 @@ static uint64_t count_moved(struct dmirror *m, const struct piece *p)
 static int migrate_all_to_sys(struct dmirror_call *call, struct piece *p)
 {
 	struct dmirror *m = call->mirror;
+	unsigned int select = m->dev->type == UHMM_MEMORY_DEVICE_COHERENT ?
+				      UHMM_MIGRATE_VMA_SELECT_DEVICE_COHERENT :
+				      UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE;
 	uhmm_vpn_t at = call->range.start;
 
 	while (at.val < call->range.end.val) {
-		int err = set_piece(m, p, at, call->range.end,
-				    UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE);
+		int err = set_piece(m, p, at, call->range.end, select);
 
 		if (err)
 			return err;
@@ -242,7 +263,9 @@ void uhmm_dmirror_evict(struct uhmm_device *dev)
 
 int uhmm_dmirror_release_pages(struct dmirror_call *call)
 {
-	uhmm_dmirror_evict(call->mirror->dev);
+	struct uhmm_device *dev = call->mirror->dev;
+
+	dev->count.evictions += uhmm_migrate_evict_all(&dev->pgmap);
 	return 0;
 }
 
@@ -267,7 +290,8 @@ static int migrate_to_ram(struct uhmm_device_fault *fault)
 	struct uhmm_device *dev = fault->pgmap->driver;
 	int64_t back;
 
-	use_up_fail_alloc(dev, fault->mm);
+	if (dev->type == UHMM_MEMORY_DEVICE_PRIVATE)
+		use_up_fail_alloc(dev, fault->mm);
 	back = uhmm_migrate_to_ram(fault->mm, uhmm_range_of(fault->vpn, 1),
 				   fault->pgmap);
 	if (back < 0)

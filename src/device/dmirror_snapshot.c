@@ -5,9 +5,15 @@
 #include "device/dmirror.h"
 #include "mm/range_fault.h"
 
-/* Byte for a word of the range fault (spec 1.3, 2.7). */
-static unsigned char byte_of(const struct uhmm_core *core, uint64_t word)
+static uhmm_dpfn_t number_of(uint64_t word)
 {
+	return UHMM_DPFN(word & UHMM_HMM_PFN_NUMBER_MASK);
+}
+
+/* Byte for a word of the range fault (spec 1.3, 2.7). */
+static unsigned char byte_of(const struct dmirror *m, uint64_t word)
+{
+	struct uhmm_core *core = m->mm->core;
 	unsigned char byte = 0;
 	unsigned int order = word >> UHMM_HMM_PFN_ORDER_SHIFT & 0x1f;
 
@@ -17,6 +23,11 @@ static unsigned char byte_of(const struct uhmm_core *core, uint64_t word)
 		return UHMM_DMIRROR_PROT_NONE;
 	if (word & UHMM_HMM_PFN_DEVICE_PRIVATE)
 		byte = UHMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL;
+	else if (word & UHMM_HMM_PFN_DEVICE_COHERENT)
+		byte = uhmm_pagemap_of(core, number_of(word)) ==
+				       &m->dev->pgmap ?
+			       UHMM_DMIRROR_PROT_DEV_COHERENT_LOCAL :
+			       UHMM_DMIRROR_PROT_DEV_COHERENT_REMOTE;
 	else if (word & UHMM_HMM_PFN_ZERO)
 		byte = UHMM_DMIRROR_PROT_ZERO;
 	byte |= word & UHMM_HMM_PFN_WRITE ? UHMM_DMIRROR_PROT_WRITE :
@@ -63,7 +74,7 @@ int uhmm_dmirror_snapshot(struct dmirror_call *call)
 		if (err)
 			return err;
 		for (uint64_t i = 0; i < n; i++)
-			byte[i] = byte_of(m->mm->core, pfns[i]);
+			byte[i] = byte_of(m, pfns[i]);
 		if (call->user->copy_to(call->user, ptr, byte, n))
 			return -EFAULT;
 		ptr += n;

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "mm/coherent.h"
 #include "mm/migrate.h"
 
 /* How often one looks again before the CPU itself has to. */
@@ -26,6 +27,20 @@ static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 		return mm->ops->unprotect(mm->ops_ctx, r);
 	}
 	return mm->ops->give_zero(mm->ops_ctx, vpn, write);
+}
+
+/* A page of a coherent device, which is there unless the program's mappings
+ * moved while it came: then it is one of zeros still. */
+static int settle_coherent(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
+{
+	int err;
+
+	if (write)
+		uhmm_coherent_break(mm, uhmm_range_of(vpn, 1));
+	err = settle_ordinary(mm, vpn, true);
+	if (!err)
+		uhmm_mm_settle(mm);
+	return err;
 }
 
 /* A device page: its driver brings it back. */
@@ -52,6 +67,8 @@ static int settle(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 
 	if (mm->gone)
 		return -ESRCH;
+	if (uhmm_softleaf_is_device_coherent(leaf))
+		return settle_coherent(mm, vpn, write);
 	if (!uhmm_softleaf_is_away(leaf)) {
 		assert(uhmm_softleaf_is_none(leaf));
 		return settle_ordinary(mm, vpn, write);

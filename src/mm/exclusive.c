@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "mm/coherent.h"
 #include "mm/migrate.h"
 
 /* How often a page may slip away between faulting it in and taking it. */
@@ -69,12 +70,14 @@ static int fault_in(struct uhmm_mm *mm, struct uhmm_range r)
 		return (int)back;
 	for (uhmm_vpn_t v = r.start; v.val < r.end.val; v.val++) {
 		leaf = uhmm_mm_wait_leaf(mm, v);
-		if (!uhmm_softleaf_is_none(leaf))
+		if (!uhmm_softleaf_is_none(leaf) &&
+		    !uhmm_softleaf_is_device_coherent(leaf))
 			return 0;	/* someone was faster: try again */
 	}
 	if (mm->gone)
 		return -ESRCH;
 	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_EXCLUSIVE, NULL);
+	uhmm_coherent_break(mm, r);
 	return mm->ops->fault_in(mm->ops_ctx, r, true);
 }
 
@@ -112,7 +115,7 @@ static int take(struct attempt *a, struct uhmm_mm *mm, struct uhmm_range r)
 	allocate(a);
 	uhmm_migrate_vma_pages(&a->args);
 	uhmm_migrate_vma_finalize(&a->args);
-	return 0;
+	return uhmm_coherent_take(mm, r);
 }
 
 /* Pages of @r, from its start, that are exclusive. */

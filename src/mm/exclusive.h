@@ -5,8 +5,8 @@
  * read too, stops and gets it back first; until then the device may work on it
  * atomically. In the kernel the page stays where it is and only the entry
  * changes. No stock kernel lets us trap reads of a present page, so the page
- * waits in a device page of a pagemap that belongs to no device; for everyone
- * else (fork, unmap, remap, faults) it is handled as a device page is.
+ * waits in a device page of a pagemap that belongs to no device (one of a
+ * coherent device in that device's, whose it stays); for everyone else (fork, unmap, remap, faults) it is handled as a device page is.
  * Kernel: make_device_exclusive(). Difference: a range, not one address.
  */
 #ifndef UHMM_MM_EXCLUSIVE_H

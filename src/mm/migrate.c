@@ -6,6 +6,8 @@
  * there -> destination in the flight -> bytes copied, page leaves the CPU ->
  * device entry. What the program does meanwhile to its mappings marks or moves
  * the migration entry; finalize looks at that and nothing else.
+ * To a coherent device (coherent.h) a page goes without leaving the CPU: only
+ * a hole or the zero page is taken, and a page of zeros given at once.
  */
 #include "mm/migrate.h"
 
@@ -37,6 +39,12 @@ static bool is_set(const uint64_t *bits, uint64_t i)
 static void set(uint64_t *bits, uint64_t i)
 {
 	bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+/* Is it to a device whose pages the CPU can reach? */
+static bool is_coherent(const struct uhmm_migrate_vma *args)
+{
+	return args->pgmap && args->pgmap->type == UHMM_MEMORY_DEVICE_COHERENT;
 }
 
 static bool wants(const struct uhmm_migrate_vma *args,
@@ -83,6 +91,16 @@ static int lock_device_page(struct uhmm_migrate_vma *args, uhmm_dpfn_t dpfn)
 	return err;
 }
 
+/* Are pages with such an entry asked for? */
+static bool is_selected(const struct uhmm_migrate_vma *args,
+			uhmm_softleaf_t leaf)
+{
+	if (uhmm_softleaf_is_device_private(leaf))
+		return wants(args, UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE);
+	return uhmm_softleaf_is_device_coherent(leaf) &&
+	       wants(args, UHMM_MIGRATE_VMA_SELECT_DEVICE_COHERENT);
+}
+
 /* Lock the device pages of the range that are selected. */
 static void collect_device(struct uhmm_migrate_vma *args)
 {
@@ -95,7 +113,7 @@ static void collect_device(struct uhmm_migrate_vma *args)
 	     vpn.val++) {
 		uhmm_dpfn_t dpfn;
 
-		if (!uhmm_softleaf_is_device_private(leaf))
+		if (!is_selected(args, leaf))
 			continue;
 		dpfn = uhmm_softleaf_to_dpfn(leaf);
 		if (args->pgmap &&
@@ -171,12 +189,16 @@ static void judge_all(struct uhmm_migrate_vma *args, const uint8_t *before,
 		      const uint8_t *pte)
 {
 	for (uint64_t i = 0; i < npages_of(args); i++) {
-		if (!uhmm_flight_is_still(args->mm, args->flight, i))
+		bool still = uhmm_flight_is_still(args->mm, args->flight, i);
+
+		if (!(before[i] & UHMM_PTE_WP) &&
+		    (still || uhmm_softleaf_is_device_coherent(
+				      uhmm_mm_leaf(args->mm, vpn_of(args, i)))))
+			set(args->protected_by_us, i);
+		if (!still)
 			continue;
 		args->src[i] =
 			judge(&args->vma, pte[i], before[i] & UHMM_PTE_WP);
-		if (!(before[i] & UHMM_PTE_WP))
-			set(args->protected_by_us, i);
 		if (!(args->src[i] & UHMM_MIGRATE_PFN_VALID) ||
 		    (!(before[i] & UHMM_PTE_WP) &&
 		     (pte[i] & UHMM_PTE_EXCLUSIVE)))
@@ -259,8 +281,7 @@ int uhmm_migrate_vma_setup(struct uhmm_migrate_vma *args)
 	args->flight = 0;
 	uhmm_mm_invalidate(args->mm, args->range, UHMM_NOTIFY_MIGRATE,
 			   args->pgmap);
-	if (wants(args, UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE))
-		collect_device(args);
+	collect_device(args);
 	if (wants(args, UHMM_MIGRATE_VMA_SELECT_SYSTEM))
 		err = collect_system(args);
 	if (err) {
@@ -399,6 +420,50 @@ static void take_all(struct uhmm_migrate_vma *args)
 			stays(args, i);
 }
 
+/* Pages that are there have arrived with that. */
+static void take_in_place(struct uhmm_migrate_vma *args)
+{
+	for (uint64_t i = 0; i < npages_of(args); i++)
+		if ((args->src[i] & UHMM_MIGRATE_PFN_VALID) &&
+		    is_to_take(args, i))
+			set(args->taken, i);
+}
+
+/* Was page @i a hole or the zero page, and is it away now? */
+static bool is_fresh(struct uhmm_migrate_vma *args, uint64_t i)
+{
+	return is_set(args->taken, i) &&
+	       !(args->src[i] & UHMM_MIGRATE_PFN_VALID) &&
+	       uhmm_flight_is_still(args->mm, args->flight, i);
+}
+
+/* A page of zeros from its device page for each of these. One whose mapping
+ * moved meanwhile gets it when it is touched. */
+static void give_fresh(struct uhmm_migrate_vma *args)
+{
+	const struct uhmm_mm *mm = args->mm;
+	uint64_t npages = npages_of(args), i = 0;
+	int tries = 0;
+
+	while (i < npages) {
+		struct uhmm_run run = { .vpn = vpn_of(args, i) };
+		uint64_t first = i++;
+
+		if (!is_fresh(args, first))
+			continue;
+		run.dpfn = uhmm_migrate_pfn_to_dpfn(args->dst[first]);
+		while (i < npages && is_fresh(args, i) &&
+		       uhmm_migrate_pfn_to_dpfn(args->dst[i]).val ==
+			       run.dpfn.val + (i - first))
+			i++;
+		run.npages = i - first;
+		if (mm->ops->give(mm->ops_ctx, &run, 1))
+			return;
+		if (run.error == -EAGAIN && ++tries < TAKE_TRIES)
+			i = first + run.done;
+	}
+}
+
 static void give_all(struct uhmm_migrate_vma *args)
 {
 	for (uint64_t i = 0; i < npages_of(args); i++)
@@ -418,8 +483,12 @@ static void give_all(struct uhmm_migrate_vma *args)
 void uhmm_migrate_vma_pages(struct uhmm_migrate_vma *args)
 {
 	note_destinations(args);
+	if (args->flight && is_coherent(args))
+		take_in_place(args);
 	if (args->flight)
 		take_all(args);
+	if (args->flight && is_coherent(args))
+		give_fresh(args);
 	if (args->restore.nlegs)
 		give_all(args);
 }
@@ -439,7 +508,7 @@ static bool is_taken(const struct uhmm_migrate_vma *args, uint64_t i)
 
 	if (!is_set(args->taken, i) || !flight->page[i].dpfn)
 		return false;
-	if (flight->page[i].vpn == flight->start + i)
+	if (flight->page[i].vpn == flight->start + i || is_coherent(args))
 		return true;
 	return mm->ops->scan(mm->ops_ctx,
 			     uhmm_range_of(UHMM_VPN(flight->page[i].vpn), 1),
@@ -470,16 +539,23 @@ static void end_page(struct uhmm_migrate_vma *args, uint64_t i)
 	uhmm_flight_leave(mm, args->flight, i);
 }
 
-/* Did page @i stay, did we write-protect it, and is it nobody else's? */
+/* Is page @i still with the CPU, did we write-protect it, and is it nobody
+ * else's? */
 static bool to_unprotect(const struct uhmm_migrate_vma *args, uint64_t i)
 {
+	uhmm_softleaf_t leaf = uhmm_mm_leaf(args->mm, vpn_of(args, i));
+
+	if (!is_set(args->protected_by_us, i))
+		return false;
+	if (uhmm_softleaf_is_device_coherent(leaf))
+		return true;
 	return !(args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) &&
-	       is_set(args->protected_by_us, i) &&
-	       uhmm_softleaf_is_none(uhmm_mm_leaf(args->mm, vpn_of(args, i)));
+	       uhmm_softleaf_is_none(leaf);
 }
 
 /* The run of such pages from page *@i on, which moves behind it; empty when
- * there is none. */
+ * there is none. The first page goes alone to a coherent device: it has base
+ * pages only, and what is unprotected in parts is no PMD-sized page any more. */
 static struct uhmm_range next_to_unprotect(const struct uhmm_migrate_vma *args,
 					   uint64_t *i)
 {
@@ -488,7 +564,8 @@ static struct uhmm_range next_to_unprotect(const struct uhmm_migrate_vma *args,
 	while (*i < npages && !to_unprotect(args, *i))
 		++*i;
 	first = *i;
-	while (*i < npages && to_unprotect(args, *i))
+	while (*i < npages && to_unprotect(args, *i) &&
+	       !(first == 0 && *i == 1 && is_coherent(args)))
 		++*i;
 	return uhmm_range_of(vpn_of(args, first), *i - first);
 }

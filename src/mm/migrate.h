@@ -121,8 +121,16 @@ UHMM_CHECKED int64_t uhmm_migrate_to_ram(struct uhmm_mm *mm,
  * uhmm_migrate_evict() - (yields) every page of @pgmap goes back to whoever
  * maps it. One pass: a page that is on its way is left to who moves it.
  * Return: pages that came back
+ * Pages of a coherent device that one has for itself are left, too.
  * Kernel: migrate_device_range() as a driver's eviction uses it.
  */
 uint64_t uhmm_migrate_evict(struct uhmm_pagemap *pgmap);
+
+/**
+ * uhmm_migrate_evict_all() - (yields) the same, but such pages are given back
+ * to the CPU first, and then evicted
+ * Kernel: none; a driver that releases such pages waits for ever.
+ */
+uint64_t uhmm_migrate_evict_all(struct uhmm_pagemap *pgmap);
 
 #endif

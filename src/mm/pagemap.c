@@ -74,7 +74,7 @@ void uhmm_memunmap_device_private_pagemap(struct uhmm_pagemap *pgmap)
 	if (!pgmap->range)
 		return;
 	for (int tries = 1;; tries++) {
-		uhmm_migrate_evict(pgmap);
+		uhmm_migrate_evict_all(pgmap);
 		if (!uhmm_pagemap_used(pgmap))
 			break;
 		let_go(pgmap, tries < EVICT_TRIES);
@@ -108,16 +108,28 @@ struct uhmm_pagemap *uhmm_pagemap_of(struct uhmm_core *core, uhmm_dpfn_t dpfn)
 	return NULL;
 }
 
-uhmm_softleaf_t uhmm_pagemap_leaf(struct uhmm_core *core, uhmm_dpfn_t dpfn,
-				  bool write)
+enum uhmm_memory_type uhmm_pagemap_type_of(const struct uhmm_core *core,
+					   uhmm_dpfn_t dpfn)
 {
 	uint32_t range = uhmm_dpfn_lookup(&core->store, dpfn);
 
 	assert(range);
-	if (uhmm_dpfn_range(&core->store, range)->kind == UHMM_MEMORY_EXCLUSIVE)
+	return uhmm_dpfn_range(&core->store, range)->kind;
+}
+
+uhmm_softleaf_t uhmm_pagemap_leaf(struct uhmm_core *core, uhmm_dpfn_t dpfn,
+				  bool write)
+{
+	switch (uhmm_pagemap_type_of(core, dpfn)) {
+	case UHMM_MEMORY_EXCLUSIVE:
 		return uhmm_softleaf_mk(UHMM_SOFTLEAF_DEVICE_EXCLUSIVE,
 					dpfn.val);
-	return uhmm_softleaf_from_dpfn(dpfn, write);
+	case UHMM_MEMORY_DEVICE_COHERENT:
+		return uhmm_softleaf_mk(UHMM_SOFTLEAF_DEVICE_COHERENT,
+					dpfn.val);
+	default:
+		return uhmm_softleaf_from_dpfn(dpfn, write);
+	}
 }
 
 static struct uhmm_dpfn_range *range_of(const struct uhmm_pagemap *pgmap)

@@ -68,6 +68,10 @@ UHMM_CHECKED int uhmm_pagemap_alloc(struct uhmm_pagemap *pgmap,
 /** uhmm_pagemap_of() - the pagemap that @dpfn is of, or NULL */
 struct uhmm_pagemap *uhmm_pagemap_of(struct uhmm_core *core, uhmm_dpfn_t dpfn);
 
+/** uhmm_pagemap_type_of() - what memory @dpfn is of, which is of some */
+enum uhmm_memory_type uhmm_pagemap_type_of(const struct uhmm_core *core,
+					   uhmm_dpfn_t dpfn);
+
 /**
  * uhmm_pagemap_leaf() - the entry that stands for device page @dpfn, which
  * kind follows from whose page it is (S1.7)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "mm/coherent.h"
 #include "mm/cpu_fault.h"
 
 /* Pages looked at at once. */
@@ -113,6 +114,20 @@ static enum need look_ordinary(struct piece *p, uint64_t i)
 	return NEED_NOTHING;
 }
 
+/* Page @i is as ordinary as that, and a device's. The kernel has it as a base
+ * page always. */
+static enum need look_coherent(struct piece *p, uint64_t i,
+			       uhmm_softleaf_t leaf)
+{
+	enum need need = look_ordinary(p, i);
+
+	p->out[i] &= UHMM_HMM_PFN_VALID | UHMM_HMM_PFN_WRITE;
+	if (p->out[i])
+		p->out[i] |= UHMM_HMM_PFN_DEVICE_COHERENT |
+			     uhmm_softleaf_to_dpfn(leaf).val;
+	return need;
+}
+
 /* Page @i has an entry. */
 static enum need look_leaf(struct piece *p, uint64_t i, uhmm_softleaf_t leaf)
 {
@@ -143,6 +158,8 @@ static enum need look(struct piece *p, uint64_t i)
 
 	if (uhmm_softleaf_is_none(leaf))
 		return look_ordinary(p, i);
+	if (uhmm_softleaf_is_device_coherent(leaf))
+		return look_coherent(p, i, leaf);
 	return look_leaf(p, i, leaf);
 }
 
@@ -155,6 +172,7 @@ static void announce_write(struct piece *p, struct uhmm_range r)
 					       call->notifier_seq);
 
 	uhmm_mm_invalidate(p->mm, r, UHMM_NOTIFY_CLEAR, NULL);
+	uhmm_coherent_break(p->mm, r);
 	if (fresh)
 		call->notifier_seq = uhmm_notifier_read_begin(call->notifier);
 }

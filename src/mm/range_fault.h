@@ -19,8 +19,9 @@
 #define UHMM_HMM_PFN_ORDER_SHIFT 52
 /** Ours: the base-size zero page. A daemon has no page to compare with. */
 #define UHMM_HMM_PFN_ZERO (UINT64_C(1) << 51)
-/** Ours: the CPU maps it by a PUD; order is then only a hint. */
-#define UHMM_HMM_PFN_NUMBER_MASK ((UINT64_C(1) << 51) - 1)
+/** Ours: present, and a coherent device's page, whose number it is. */
+#define UHMM_HMM_PFN_DEVICE_COHERENT (UINT64_C(1) << 50)
+#define UHMM_HMM_PFN_NUMBER_MASK ((UINT64_C(1) << 50) - 1)
 
 #define UHMM_HMM_PFN_REQ_FAULT UHMM_HMM_PFN_VALID
 #define UHMM_HMM_PFN_REQ_WRITE UHMM_HMM_PFN_WRITE
@@ -30,8 +31,8 @@ struct uhmm_range_fault {
 	uint64_t notifier_seq;		/* (in) from read_begin */
 	struct uhmm_range range;	/* (in) */
 	uint64_t *hmm_pfns;		/* (out) one word per page: flags and,
-					 * with DEVICE_PRIVATE, a device page
-					 * number; else 0 */
+					 * with DEVICE_PRIVATE or _COHERENT, a
+					 * device page number; else 0 */
 	uint64_t default_flags;		/* (in) 0 or REQ_FAULT [| REQ_WRITE] */
 	const struct uhmm_pagemap *pgmap; /* (in) whose private pages are own;
 					 * NULL nobody's */

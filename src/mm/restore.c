@@ -59,7 +59,8 @@ static bool is_writable(struct uhmm_core *core, uhmm_dpfn_t dpfn,
 			uhmm_softleaf_t leaf)
 {
 	if (uhmm_softleaf_is_device_exclusive(leaf))
-		return uhmm_page_mapcount(&core->store, dpfn) == 1;
+		return uhmm_page_mapcount(&core->store, dpfn) == 1 &&
+		       !(uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_UFFD_WP);
 	return uhmm_softleaf_is_device_private_write(leaf);
 }
 
@@ -81,9 +82,16 @@ static int lock_leg(struct uhmm_restore *r, uhmm_dpfn_t dpfn,
 	struct uhmm_mm *mm = uhmm_mm_find(r->core, at.mm);
 	uhmm_softleaf_t leaf = uhmm_mm_leaf(mm, at.vpn);
 	bool write = is_writable(r->core, dpfn, leaf);
-	int err = add_leg(r, (struct uhmm_leg){ .dpfn = dpfn, .mm = mm,
-						.at = at, .now = at.vpn,
-						.wanted = true });
+	struct uhmm_leg leg = {
+		.dpfn = dpfn,
+		.mm = mm,
+		.at = at,
+		.now = at.vpn,
+		.wanted = true,
+		.coherent = uhmm_softleaf_is_device_coherent(leaf),
+		.exclusive = uhmm_softleaf_is_device_exclusive(leaf),
+	};
+	int err = add_leg(r, leg);
 
 	if (err)
 		return err;
@@ -95,6 +103,23 @@ static int lock_leg(struct uhmm_restore *r, uhmm_dpfn_t dpfn,
 	return 0;
 }
 
+/* Is it of a coherent device, though the CPU does not have it now? */
+static bool is_coherent_exclusive(const struct uhmm_leg *leg)
+{
+	return leg->exclusive &&
+	       uhmm_pagemap_type_of(leg->mm->core, leg->dpfn) ==
+		       UHMM_MEMORY_DEVICE_COHERENT;
+}
+
+/* The entry of the page of @leg when it is not on its way. */
+static uhmm_softleaf_t leaf_of(const struct uhmm_leg *leg, bool write)
+{
+	if (leg->exclusive)
+		return uhmm_softleaf_mk(UHMM_SOFTLEAF_DEVICE_EXCLUSIVE,
+					leg->dpfn.val);
+	return uhmm_pagemap_leaf(leg->mm->core, leg->dpfn, write);
+}
+
 /* Put the entry of @leg back to what it was before it was locked, less what
  * the program has taken from it since. */
 static void unlock_leg(const struct uhmm_leg *leg)
@@ -103,10 +128,8 @@ static void unlock_leg(const struct uhmm_leg *leg)
 	bool write = uhmm_softleaf_is_migration_write(leaf);
 
 	uhmm_shadow_change(&leg->mm->core->store, leg->mm->slot, leg->now,
-			   uhmm_softleaf_with_bits(
-				   uhmm_pagemap_leaf(leg->mm->core, leg->dpfn,
-						     write),
-				   uhmm_softleaf_bits(leaf)));
+			   uhmm_softleaf_with_bits(leaf_of(leg, write),
+						   uhmm_softleaf_bits(leaf)));
 }
 
 /* The last leg was never there. */
@@ -178,7 +201,7 @@ static int by_place(const void *a, const void *b)
 /* Is @leg to be given now? Then its entry says how. */
 static bool is_to_give(struct uhmm_leg *leg)
 {
-	if (!leg->wanted || !is_still(leg))
+	if (!leg->wanted || leg->coherent || !is_still(leg))
 		return false;
 	leg->write = uhmm_softleaf_is_migration_write(entry_of(leg)) ||
 		     follows_mapping(leg, entry_of(leg));
@@ -235,20 +258,64 @@ static uint32_t give_run(struct uhmm_restore *r, uint32_t i,
 	return note_run(r, i, &run, tries);
 }
 
+static void sort_legs(struct uhmm_restore *r)
+{
+	if (r->nlegs > 1)
+		qsort(r->leg, r->nlegs, sizeof(*r->leg), by_place);
+	r->nsorted = r->nlegs;
+}
+
 void uhmm_restore_give(struct uhmm_restore *r)
 {
 	unsigned int tries = 0;
 	uint32_t i = 0;
 
-	if (r->nlegs > 1)
-		qsort(r->leg, r->nlegs, sizeof(*r->leg), by_place);
-	r->nsorted = r->nlegs;
+	sort_legs(r);
 	while (i < r->nsorted) {
-		if (is_to_give(&r->leg[i]))
+		struct uhmm_leg *leg = &r->leg[i];
+
+		if (leg->coherent)
+			leg->given = leg->wanted && is_still(leg);
+		if (is_to_give(leg))
 			i = give_run(r, i, &tries);
 		else
 			i++;
 	}
+}
+
+/* ---- take ---- */
+
+/* Take the run that starts at leg @i. Return: the leg to go on with. */
+static uint32_t take_run(struct uhmm_restore *r, uint32_t i)
+{
+	const struct uhmm_leg *leg = &r->leg[i];
+	const struct uhmm_mm *mm = leg->mm;
+	struct uhmm_run run = { .vpn = leg->at.vpn, .dpfn = leg->dpfn,
+				.npages = 1 };
+	uint32_t n;
+
+	while (i + run.npages < r->nsorted &&
+	       is_still(&r->leg[i + run.npages]) &&
+	       r->leg[i + run.npages].at.vpn.val == run.vpn.val + run.npages &&
+	       r->leg[i + run.npages].dpfn.val == run.dpfn.val + run.npages)
+		run.npages++;
+	n = (uint32_t)run.npages;
+	if (mm->ops->take(mm->ops_ctx, &run, 1))
+		return i + n;
+	for (uint64_t k = 0; k < run.done; k++) {
+		r->leg[i + k].coherent = false;
+		r->leg[i + k].exclusive = true;
+	}
+	return i + n;
+}
+
+void uhmm_restore_take(struct uhmm_restore *r)
+{
+	uint32_t i = 0;
+
+	sort_legs(r);
+	while (i < r->nsorted)
+		i = is_still(&r->leg[i]) ? take_run(r, i) : i + 1;
 }
 
 bool uhmm_restore_is_given(const struct uhmm_restore *r,
@@ -306,13 +373,14 @@ void uhmm_restore_lost(struct uhmm_mm *mm, struct uhmm_range r)
 	}
 }
 
-/* Is @dpfn on its way back by @r? */
-static bool has_leg(const struct uhmm_restore *r, uhmm_dpfn_t dpfn)
+/* The way back of @dpfn by @r, NULL: it is not on it. */
+static const struct uhmm_leg *find_leg(const struct uhmm_restore *r,
+				       uhmm_dpfn_t dpfn)
 {
 	for (uint32_t i = 0; i < r->nlegs; i++)
 		if (r->leg[i].dpfn.val == dpfn.val && !r->leg[i].gone)
-			return true;
-	return false;
+			return &r->leg[i];
+	return NULL;
 }
 
 int uhmm_restore_forked(struct uhmm_mm *child, uhmm_vpn_t vpn, uhmm_dpfn_t dpfn)
@@ -324,9 +392,13 @@ int uhmm_restore_forked(struct uhmm_mm *child, uhmm_vpn_t vpn, uhmm_dpfn_t dpfn)
 	UHMM_LIST_EACH(node, &child->core->restores) {
 		struct uhmm_restore *r =
 			UHMM_CONTAINER_OF(node, struct uhmm_restore, link);
+		const struct uhmm_leg *leg = find_leg(r, dpfn);
 
-		if (has_leg(r, dpfn))
-			return add_leg(r, late);
+		if (!leg)
+			continue;
+		late.coherent = leg->coherent;
+		late.exclusive = leg->exclusive;
+		return add_leg(r, late);
 	}
 	assert(!"a device page on its way without a restore");
 	return -EINVAL;
@@ -354,6 +426,8 @@ static bool is_over(const struct uhmm_restore *r, const struct uhmm_leg *leg)
 
 	if (is_zapped(leg) || leg->mm->gone)
 		return true;
+	if (leg->coherent)
+		return leg->given;
 	if (leg >= r->leg + r->nsorted || leg->now.val != leg->at.vpn.val)
 		return is_there(leg, arrived);
 	return arrived;
@@ -361,12 +435,18 @@ static bool is_over(const struct uhmm_restore *r, const struct uhmm_leg *leg)
 
 static void finish_leg(struct uhmm_restore *r, const struct uhmm_leg *leg)
 {
+	struct uhmm_store *store = &r->core->store;
+
 	if (leg->gone)
 		return;
-	if (is_over(r, leg))
-		uhmm_shadow_clear(&r->core->store, leg->mm->slot, leg->now);
-	else
+	if (!is_over(r, leg))
 		unlock_leg(leg);
+	else if (is_coherent_exclusive(leg) && !is_zapped(leg))
+		uhmm_shadow_change(store, leg->mm->slot, leg->now,
+				   uhmm_pagemap_leaf(r->core, leg->dpfn,
+						     false));
+	else
+		uhmm_shadow_clear(store, leg->mm->slot, leg->now);
 }
 
 uint64_t uhmm_restore_finish(struct uhmm_restore *r)

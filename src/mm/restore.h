@@ -28,6 +28,9 @@ struct uhmm_leg {
 	bool wanted;		/* give it; else only put the entry back */
 	bool given;
 	bool there;		/* the CPU had a page there already */
+	bool coherent;		/* the CPU has it all the time: nothing to
+				 * give, the entry just goes */
+	bool exclusive;		/* the entry was device-exclusive */
 	bool gone;		/* something else is in its place */
 };
 
@@ -54,6 +57,10 @@ void uhmm_restore_unwant(struct uhmm_restore *r, uhmm_dpfn_t dpfn);
 
 /** uhmm_restore_give() - (yields) bytes to everyone */
 void uhmm_restore_give(struct uhmm_restore *r);
+
+/** uhmm_restore_take() - (yields) instead: coherent pages that are locked, each
+ *  mapped once and trapped, leave the CPU, to be device-exclusive */
+void uhmm_restore_take(struct uhmm_restore *r);
 
 /** uhmm_restore_is_given() - did @dpfn come back at @vpn of @mm? */
 bool uhmm_restore_is_given(const struct uhmm_restore *r,

@@ -73,13 +73,20 @@ static int share_vma(struct uhmm_mm *mm, const struct uhmm_vma *vma,
 	return err ? err : protect_all(mm, behind);
 }
 
+/* Does anybody want to know when a page is copied? */
+static bool is_followed(const struct uhmm_mm *mm)
+{
+	return !uhmm_list_is_empty(&mm->notifiers) ||
+	       uhmm_shadow_count(&mm->core->store, mm->slot) != 0;
+}
+
 int uhmm_mm_share(struct uhmm_mm *mm, struct uhmm_range except)
 {
 	uhmm_vpn_t at = UHMM_VPN(0);
 	struct uhmm_vma vma;
 	int err = 0;
 
-	while (!err && !uhmm_list_is_empty(&mm->notifiers)) {
+	while (!err && is_followed(mm)) {
 		if (mm->gone)
 			return -ESRCH;
 		err = mm->ops->vma_find(mm->ops_ctx, at, &vma);

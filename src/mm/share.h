@@ -14,7 +14,7 @@
 
 /**
  * uhmm_mm_share() - (yields) protect the present private pages of @mm and make
- * its mirrors forget them; does nothing for an mm without mirrors
+ * its mirrors forget them; does nothing for an mm without mirrors and entries
  * @except: pages to leave alone
  * Return: 0; -ENOMEM; -ESRCH
  */

@@ -23,9 +23,13 @@ static uint64_t bring_back(struct uhmm_restore *r)
 	return uhmm_restore_finish(r);
 }
 
+/* Of the pagemap for exclusive pages are those of coherent devices, too, though
+ * they wait in memory of these. */
 static bool is_of(struct uhmm_core *core, uhmm_softleaf_t leaf,
 		  const struct uhmm_pagemap *pgmap)
 {
+	if (pgmap && pgmap == core->exclusive)
+		return uhmm_softleaf_is_device_exclusive(leaf);
 	return uhmm_softleaf_is_away(leaf) &&
 	       (!pgmap ||
 		uhmm_pagemap_of(core, uhmm_softleaf_to_dpfn(leaf)) == pgmap);
@@ -70,17 +74,54 @@ int64_t uhmm_migrate_to_ram(struct uhmm_mm *mm, struct uhmm_range r,
 	return back;
 }
 
-/* Lock up to BATCH pages from *@dpfn on that are not on their way already. */
+/* Is @dpfn a page of a coherent device that one has for itself? */
+static bool is_exclusive(const struct uhmm_pagemap *pgmap, uhmm_dpfn_t dpfn,
+			 struct uhmm_mapping *at)
+{
+	const struct uhmm_store *store = &pgmap->core->store;
+
+	return pgmap->type == UHMM_MEMORY_DEVICE_COHERENT &&
+	       uhmm_page_mapping(store, dpfn, 0, at) &&
+	       uhmm_softleaf_is_device_exclusive(
+		       uhmm_shadow_get(store, at->mm, at->vpn));
+}
+
+/* Such a page is not evicted, as in the kernel; that it was tried makes it
+ * read-only when a CPU gets it. */
+static bool skip(const struct uhmm_pagemap *pgmap, uhmm_dpfn_t dpfn)
+{
+	struct uhmm_store *store = &pgmap->core->store;
+	struct uhmm_mapping at;
+	uhmm_softleaf_t leaf;
+
+	if (!is_exclusive(pgmap, dpfn, &at))
+		return false;
+	leaf = uhmm_shadow_get(store, at.mm, at.vpn);
+	uhmm_shadow_change(store, at.mm, at.vpn,
+			   uhmm_softleaf_with_bits(
+				   leaf, uhmm_softleaf_bits(leaf) |
+						 UHMM_SOFTLEAF_UFFD_WP));
+	return true;
+}
+
+/* Lock up to BATCH pages from *@dpfn on that are not on their way already:
+ * those that are @exclusive, or the others. */
 static bool lock_by_page(struct uhmm_restore *restore,
-			 struct uhmm_pagemap *pgmap, uhmm_dpfn_t *dpfn)
+			 struct uhmm_pagemap *pgmap, uhmm_dpfn_t *dpfn,
+			 bool exclusive)
 {
 	struct uhmm_store *store = &pgmap->core->store;
 	uhmm_dpfn_t end = uhmm_pagemap_end(pgmap);
+	struct uhmm_mapping at;
 
 	for (; restore->nlegs < BATCH && uhmm_page_next(store, dpfn, end);
-	     dpfn->val++)
+	     dpfn->val++) {
+		if (exclusive ? !is_exclusive(pgmap, *dpfn, &at) :
+				skip(pgmap, *dpfn))
+			continue;
 		if (uhmm_restore_lock(restore, pgmap->core, *dpfn) == -ENOMEM)
 			break;
+	}
 	return restore->nlegs > 0;
 }
 
@@ -98,8 +139,18 @@ uint64_t uhmm_migrate_evict(struct uhmm_pagemap *pgmap)
 	uhmm_dpfn_t dpfn = uhmm_pagemap_first(pgmap);
 	uint64_t back = 0;
 
-	while (lock_by_page(&restore, pgmap, &dpfn))
+	while (lock_by_page(&restore, pgmap, &dpfn, false))
 		back += bring_back(&restore);
 	settle_all(pgmap->core);
 	return back;
+}
+
+uint64_t uhmm_migrate_evict_all(struct uhmm_pagemap *pgmap)
+{
+	struct uhmm_restore restore = { 0 };
+	uhmm_dpfn_t dpfn = uhmm_pagemap_first(pgmap);
+
+	while (lock_by_page(&restore, pgmap, &dpfn, true))
+		bring_back(&restore);
+	return uhmm_migrate_evict(pgmap);
 }

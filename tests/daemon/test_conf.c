@@ -40,7 +40,7 @@ static const char *const wrong[] = {
 	"--device hmm_dmirror:private:64G",
 	"--device hmm_dmirror16:private:64G",
 	"--device hmm_dmirror-1:private:64G",
-	"--device hmm_dmirror0:coherent:64G",
+	"--device hmm_dmirror0:coherent:1",
 	"--device hmm_dmirror0:public:64G",
 	"--device hmm_dmirror0:private:0",
 	"--device hmm_dmirror0:private:1",
@@ -81,10 +81,13 @@ START_TEST(test_conf_defaults)
 	ck_assert_int_eq(conf.ready_fd, -1);
 	ck_assert_int_eq(conf.loop, LOOP_AUTO);
 	ck_assert_uint_eq(conf.nworkers, 1);
-	ck_assert_uint_eq(conf.ndevs, 2);
+	ck_assert_uint_eq(conf.ndevs, 4);
 	ck_assert_uint_eq(conf.dev[1].minor, 1);
 	ck_assert_uint_eq(conf.dev[1].bytes, UINT64_C(64) << 30);
 	ck_assert_int_eq(conf.dev[1].type, UHMM_MEMORY_DEVICE_PRIVATE);
+	ck_assert_uint_eq(conf.dev[3].minor, 3);
+	ck_assert_uint_eq(conf.dev[3].bytes, UINT64_C(256) << 20);
+	ck_assert_int_eq(conf.dev[3].type, UHMM_MEMORY_DEVICE_COHERENT);
 }
 END_TEST
 

@@ -19,6 +19,7 @@ enum fact {
 	EXCL = 1 << 10,		/* is_device_exclusive */
 	DPFN = 1 << 11,		/* has_dpfn */
 	NONE = 1 << 12,
+	COH = 1 << 13,		/* is_device_coherent */
 };
 
 static const unsigned int facts_of_type[UHMM_NR_SOFTLEAF_TYPES] = {
@@ -35,6 +36,7 @@ static const unsigned int facts_of_type[UHMM_NR_SOFTLEAF_TYPES] = {
 	[UHMM_SOFTLEAF_DEVICE_PRIVATE_READ] = DEV | DPFN,
 	[UHMM_SOFTLEAF_DEVICE_PRIVATE_WRITE] = DEV | DEV_W | DPFN,
 	[UHMM_SOFTLEAF_DEVICE_EXCLUSIVE] = EXCL | DPFN,
+	[UHMM_SOFTLEAF_DEVICE_COHERENT] = COH | DPFN,
 };
 
 static unsigned int facts_of(uhmm_softleaf_t l)
@@ -53,6 +55,7 @@ static unsigned int facts_of(uhmm_softleaf_t l)
 	FACT(DEV, is_device_private);
 	FACT(DEV_W, is_device_private_write);
 	FACT(EXCL, is_device_exclusive);
+	FACT(COH, is_device_coherent);
 	FACT(DPFN, has_dpfn);
 	FACT(NONE, is_none);
 #undef FACT
