@@ -185,7 +185,7 @@ static void unprotect(struct orphan *o, int uffd, uint64_t start, uint64_t end)
 static uint64_t find_in_pagemap(const struct orphan *o, int pagemap,
 				uint64_t at, uint64_t end)
 {
-	uint64_t entry[ENTRIES];
+	uint64_t entry[ENTRIES] = { 0 };
 
 	while (at < end) {
 		uint64_t n = (end - at) / o->page_bytes;
@@ -394,15 +394,11 @@ static void answer_for_ever(struct orphan *o)
 
 void uhmm_orphan_run(int uffd, unsigned long page_bytes, void (*for_ever)(void))
 {
-	struct orphan o;
+	struct orphan o = { .uffd = { uffd }, .n = 1,
+			    .page_bytes = page_bytes };
 	int ret = 1;
 
-	o.uffd[0] = uffd;
-	o.n = 1;
-	o.page_bytes = page_bytes;
 	o.no_poison = !has_poison(uffd);
-	o.ndrops = 0;
-	o.told = false;
 	for (int i = 0; i < PASSES_MAX && ret > 0; i++)
 		ret = pass(&o);
 	if (ret) {

@@ -176,7 +176,7 @@ static int hello(int sock)
 	h->parent = session.parent;
 	h->fork_id = session.fork_id;
 	h->own.addr = (uintptr_t)own_start;
-	h->own.bytes = (uint64_t)(own_end - own_start);
+	h->own.bytes = (uintptr_t)own_end - (uintptr_t)own_start;
 	err = gather(h);
 	if (!err)
 		err = say_hello(sock, &msg);
