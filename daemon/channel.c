@@ -19,17 +19,35 @@
 
 void channel_get(struct channel *ch)
 {
+	assert(ch->refs);
 	ch->refs++;
 }
 
 void channel_put(struct channel *ch)
 {
-	if (--ch->refs)
-		return;
-	assert(ch->closed);
+	assert(ch->refs);
+	ch->refs--;	/* channels_reap() frees it */
+}
+
+static void free_channel(struct channel *ch)
+{
+	uhmm_list_del(&ch->link);
 	if (ch->session)
 		session_put(ch->session);
 	free(ch);
+}
+
+void channels_reap(struct daemon *d)
+{
+	struct uhmm_list *node, *after;
+
+	UHMM_LIST_EACH_SAFE(node, after, &d->closed) {
+		struct channel *ch =
+			UHMM_CONTAINER_OF(node, struct channel, link);
+
+		if (!ch->refs)
+			free_channel(ch);
+	}
 }
 
 void channel_close(struct channel *ch)
@@ -40,6 +58,7 @@ void channel_close(struct channel *ch)
 	loop_del(&ch->w->loop, &ch->ev);
 	close(ch->fd);
 	uhmm_list_del(&ch->link);
+	uhmm_list_add_tail(&ch->d->closed, &ch->link);
 	hands_hangup(ch);
 	fork_channel_closed(ch);
 	if (ch->session)

@@ -9,7 +9,8 @@
  * (hands.h). Whatever else is said breaks the protocol: the session it belongs
  * to ends, and nobody else's does.
  *
- * Life:  create -> (hello, join: attach to a session) -> close -> last put.
+ * Life:  create -> (hello, join: attach to a session) -> close -> last put ->
+ *        freed by the next channels_reap().
  *        close: the peer hung up or was thrown out. A request that is under
  *        way keeps the object until it is done; its reply goes nowhere.
  * Locks: the core's. Closed by its own worker only; anybody else shuts the
@@ -47,7 +48,8 @@ struct channel_hands {
 };
 
 struct channel {
-	struct uhmm_list link;	/* session.channels or daemon.strangers */
+	struct uhmm_list link;	/* session.channels, daemon.strangers or
+				 * daemon.closed */
 	struct daemon *d;
 	struct worker *w;
 	struct session *session;	/* referenced; NULL: none yet */
@@ -70,6 +72,9 @@ UHMM_CHECKED int channel_create(struct worker *w, int sock);
 
 void channel_get(struct channel *ch);
 void channel_put(struct channel *ch);
+
+/** channels_reap() - free closed ones that nobody holds any more */
+void channels_reap(struct daemon *d);
 
 /** channel_ready() - (EV_CHANNEL) read everything that is there */
 void channel_ready(struct channel *ch);

@@ -15,8 +15,8 @@
 
 /* What a request needs at most, sanitizers included; what is not touched
  * costs nothing. */
-#define STACK_BYTES (256 * 1024)
-#define GUARD_BYTES (64 * 1024)
+#define STACK_BYTES ((size_t)256 * 1024)
+#define GUARD_BYTES ((size_t)64 * 1024)
 /* Idle stacks kept: what a storm of faults of one program leaves. */
 #define POOL_MAX 64
 
@@ -226,12 +226,12 @@ int co_sched_init(struct co_sched *s, void (*kick)(void *arg), void *kick_arg)
 
 void co_sched_fini(struct co_sched *s)
 {
-	struct uhmm_list *node;
+	struct uhmm_list *node, *after;
 
 	if (!s->main)
 		return;
 	assert(s->njobs == 0);
-	while ((node = uhmm_list_pop(&s->pool)))
+	UHMM_LIST_EACH_SAFE(node, after, &s->pool)
 		co_destroy(UHMM_CONTAINER_OF(node, struct co, link));
 	pthread_mutex_destroy(&s->lock);
 	free(s->main);

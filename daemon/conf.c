@@ -105,12 +105,14 @@ const char *conf_parse_device(const char *word, struct conf_device *dev)
 	if (sscanf(word, "%31[^:]:%15[^:]:%31[^:]%n", name, type, size,
 		   &used) != 3 || word[used])
 		return "expected NAME:TYPE:SIZE, as hmm_dmirror0:private:64G";
-	if (strncmp(name, "hmm_dmirror", 11) ||
+	if (strncmp(name, "hmm_dmirror", 11) != 0 ||
 	    !parse_number(name + 11, CONF_DEVICES_MAX - 1, &dev->minor))
 		return "NAME must be hmm_dmirrorN, N from 0 to 15";
-	dev->type = !strcmp(type, "coherent") ? UHMM_MEMORY_DEVICE_COHERENT :
-						UHMM_MEMORY_DEVICE_PRIVATE;
-	if (strcmp(type, "private") && strcmp(type, "coherent"))
+	if (!strcmp(type, "private"))
+		dev->type = UHMM_MEMORY_DEVICE_PRIVATE;
+	else if (!strcmp(type, "coherent"))
+		dev->type = UHMM_MEMORY_DEVICE_COHERENT;
+	else
 		return "TYPE must be private or coherent";
 	dev->bytes = parse_size(size);
 	if (!dev->bytes || dev->bytes % uhmm_page_bytes())
@@ -187,7 +189,7 @@ static int take_socket(struct conf *c, const char *from, const char *word)
 		return CONF_EXIT_USAGE;
 	}
 	if (word[0] && strlen(word) < sizeof(c->socket)) {
-		strcpy(c->socket, word);
+		memcpy(c->socket, word, strlen(word) + 1);
 		return -1;
 	}
 	uhmm_err("%s %s: a path of 1 to %zu bytes; choose a shorter one", from,

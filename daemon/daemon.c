@@ -104,6 +104,7 @@ int daemon_init(struct daemon *d, const struct conf *conf,
 	d->stats.start_ns = co_now_ns();
 	uhmm_list_init(&d->sessions);
 	uhmm_list_init(&d->strangers);
+	uhmm_list_init(&d->closed);
 	err = core_init(&d->core);
 	if (err)
 		return err;
@@ -169,9 +170,11 @@ static void end_sessions(struct daemon *d)
 /* Nothing is left that uses a device? */
 static bool is_empty(struct daemon *d)
 {
+	channels_reap(d);
 	sessions_reap(d);
 	return uhmm_list_is_empty(&d->sessions) &&
-	       uhmm_list_is_empty(&d->strangers) && !d->opens.table.used;
+	       uhmm_list_is_empty(&d->strangers) &&
+	       uhmm_list_is_empty(&d->closed) && !d->opens.table.used;
 }
 
 static void give_up(void)

@@ -23,6 +23,7 @@ struct daemon {
 	struct uhmm_list sessions;	/* of session.link, every one */
 	unsigned int ndead;		/* of them: wait for their last user */
 	struct uhmm_list strangers;	/* of channel.link: said nothing yet */
+	struct uhmm_list closed;	/* of channel.link: wait for their users */
 	struct listener listener;
 	struct stats stats;
 	bool stopping;

@@ -103,7 +103,7 @@ static int make_dir(const char *path)
 	dir[n] = '\0';
 	if (mkdir(dir, 0700) == 0)
 		return 0;
-	if (errno != EEXIST || strncmp(dir, "/tmp/", 5))
+	if (errno != EEXIST || strncmp(dir, "/tmp/", 5) != 0)
 		return errno == EEXIST ? 0 : -errno;
 	/* Below /tmp somebody else may have been first. */
 	if (lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) &&

@@ -17,6 +17,8 @@
 #include "wire/fdpass.h"
 
 #define NEVENTS 64
+/* How often one tries again to begin a release. */
+#define RETRY_NS UINT64_C(10000000)
 
 /* ---- life ---- */
 
@@ -256,12 +258,8 @@ void opens_settle(struct opens *o)
 	opens_poll(o);
 	last = o->order;
 	while ((open = oldest_hung(o)) && open->order <= last) {
-		if (open->releasing) {
-			co_queue_wait(&o->released, 0);
-			continue;
-		}
-		open->releasing = true;	/* no job could be made: do it here */
-		release(open);
+		co_queue_wait(&o->released, co_now_ns() + RETRY_NS);
+		release_hung(o);	/* for want of memory it was not begun */
 	}
 }
 

@@ -151,6 +151,7 @@ void worker_run(struct worker *w)
 		for (int i = 0; i < n; i++)
 			dispatch(w, &e[i]);
 		co_run(&w->sched);
+		channels_reap(w->d);
 		sessions_reap(w->d);
 		core_unlock(core);
 	}

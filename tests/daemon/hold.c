@@ -27,14 +27,15 @@ int main(int argc, char **argv)
 	size_t bytes = npages * (size_t)getpagesize();
 	uint32_t *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	void *buf = malloc(bytes);
+	void *buf = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct uhmm_dmirror_cmd cmd = { .addr = (uintptr_t)mem,
 					.ptr = (uintptr_t)buf,
 					.npages = npages };
 	int fd = open("/dev/hmm_dmirror0", O_RDWR | O_CLOEXEC);
 	char line[16];
 
-	if (mem == MAP_FAILED || !buf || fd < 0)
+	if (mem == MAP_FAILED || buf == MAP_FAILED || fd < 0)
 		return fail("/dev/hmm_dmirror0");
 	for (size_t i = 0; i < bytes / sizeof(*mem); i++)
 		mem[i] = (uint32_t)i * 2654435761u;

@@ -232,6 +232,7 @@ void rig_await_empty(struct rig *rig)
 
 	for (int i = 0; i < 2000 && !empty; i++) {
 		core_lock(&rig->d.core);
+		channels_reap(&rig->d);
 		sessions_reap(&rig->d);
 		empty = uhmm_list_is_empty(&rig->d.sessions) &&
 			uhmm_list_is_empty(&rig->d.strangers) &&

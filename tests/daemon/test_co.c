@@ -80,6 +80,7 @@ END_TEST
 START_TEST(test_co_many_at_once)
 {
 	static int n = 20;
+	const int many = 1000 * n;
 
 	begin();
 	for (int round = 0; round < 2; round++) {
@@ -87,7 +88,7 @@ START_TEST(test_co_many_at_once)
 		for (int i = 0; i < 1000; i++)
 			ck_assert_int_eq(co_spawn(&sched, count, &n), 0);
 		run_all();
-		ck_assert_int_eq(steps, 1000 * n);
+		ck_assert_int_eq(steps, many);
 	}
 	end();
 }

@@ -31,6 +31,8 @@ static int parse(const char *line)
 	return conf_parse(&conf, argc, argv);
 }
 
+#define TEN "/234567890"
+
 static const char *const wrong[] = {
 	"--device",
 	"--device hmm_dmirror0",
@@ -58,9 +60,7 @@ static const char *const wrong[] = {
 	"--workers two",
 	"--socket-fd x",
 	"--ready-fd -1",
-	"--socket "
-	"/a234567890/b234567890/c234567890/d234567890/e234567890/f234567890/"
-	"g234567890/h234567890/i234567890/j234567890",
+	"--socket " TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN,
 	"--socket @abstract",
 	"--recover-all",
 	"argument",

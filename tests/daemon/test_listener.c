@@ -33,7 +33,7 @@ static int connect_to(const char *to)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	strcpy(sun.sun_path, to);
+	strncpy(sun.sun_path, to, sizeof(sun.sun_path) - 1);
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
 		return fd;
 	close(fd);

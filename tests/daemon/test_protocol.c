@@ -74,7 +74,7 @@ START_TEST(test_closed)
 	begin();
 	ck_assert_int_eq(rig_hello(&rig, &p), 0);
 	ck_assert_int_eq(rig_open(&p), 0);
-	dup_fd = dup(p.dev_fd);
+	dup_fd = fcntl(p.dev_fd, F_DUPFD_CLOEXEC, 0);
 	close(p.dev_fd);
 	p.dev_fd = -1;
 	uhmm_wire_init(&msg, UHMM_WIRE_closed, 4, false);
