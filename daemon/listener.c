@@ -34,7 +34,9 @@ static int new_socket(void)
 	int fd = socket(AF_UNIX,
 			SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 /* Connect to @path. Return: 0 nobody listens; 1 accepted or queued, and then
@@ -243,6 +245,12 @@ static void let_in(struct daemon *d, int sock)
 		close(sock);
 }
 
+static int accept_one(const struct listener *l)
+{
+	/* cppcheck-suppress nullPointer ; who it is the kernel says later */
+	return accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
 /* No descriptor left: take one connection by the spare one and close it. */
 static bool turn_away(struct listener *l)
 {
@@ -253,7 +261,7 @@ static bool turn_away(struct listener *l)
 	uhmm_warn("out of descriptors: a connection is refused; raise "
 		  "RLIMIT_NOFILE");
 	close(l->spare_fd);
-	sock = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+	sock = accept_one(l);
 	if (sock >= 0)
 		close(sock);
 	l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -265,7 +273,7 @@ void listener_ready(struct listener *l)
 	int sock;
 
 	for (;;) {
-		sock = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		sock = accept_one(l);
 		if (sock >= 0) {
 			let_in(l->d, sock);
 			continue;

@@ -291,6 +291,15 @@ bool rig_fds(int fds[5])
 	       fds[4] >= 0;
 }
 
+bool rig_is_possible(void)
+{
+	int fd = new_uffd();
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 static int do_hands(const struct uhmm_msg_hands *m, uint32_t *done)
 {
 	static const int advice[] = {

@@ -69,6 +69,9 @@ struct rig_program {
 	struct uhmm_wire_token dev;
 };
 
+/** rig_is_possible() - may we have a userfaultfd at all? */
+bool rig_is_possible(void);
+
 /** rig_fds() - what hello hands over. false: no userfaultfd here */
 bool rig_fds(int fds[5]);
 

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* test_program.c - good programs: attach, open, call, lend hands, go */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rig.h"
+#include "suite.h"
+#include "sys/pagesize.h"
+
+static struct rig rig;
+
+static void begin(void)
+{
+	rig_start(&rig, 1);
+}
+
+static void end(void)
+{
+	rig_serves(&rig);
+	rig_await_empty(&rig);
+	rig_stop(&rig);
+}
+
+START_TEST(test_good)
+{
+	rig_start(&rig, (unsigned int)_i + 1);
+	for (int i = 0; i < 20; i++)
+		rig_serves(&rig);
+	end();
+}
+END_TEST
+
+START_TEST(test_join_two)
+{
+	struct rig_program p;
+	uint64_t word = 0;
+	int sock[2];
+
+	rig_start(&rig, (unsigned int)_i + 1);
+	ck_assert_int_eq(rig_hello(&rig, &p), 0);
+	ck_assert_int_eq(rig_open(&p), 0);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(rig_join(&rig, &p, UHMM_ROLE_CALLER,
+					  &sock[i]), 0);
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(rig_ioctl(&p, sock[i % 2], RIG_ECHO, &word),
+				 0);
+		ck_assert_int_eq(rig_ioctl(&p, p.sock, RIG_ECHO, &word), 0);
+	}
+	ck_assert_uint_eq(word, 20);
+	close(sock[0]);
+	close(sock[1]);
+	rig_drop(&p);
+	end();
+}
+END_TEST
+
+/* The last close of a device releases it before `closed` is answered. */
+START_TEST(test_closed)
+{
+	struct rig_program p;
+	struct uhmm_wire_msg msg;
+	int dup_fd, fd;
+
+	begin();
+	ck_assert_int_eq(rig_hello(&rig, &p), 0);
+	ck_assert_int_eq(rig_open(&p), 0);
+	dup_fd = fcntl(p.dev_fd, F_DUPFD_CLOEXEC, 0);
+	close(p.dev_fd);
+	p.dev_fd = -1;
+	uhmm_wire_init(&msg, UHMM_WIRE_closed, 4, false);
+	msg.body.closed.open = p.dev;
+	ck_assert_int_eq(rig_call(p.sock, &msg, NULL, 0, &fd), 0);
+	ck_assert_uint_eq(rig_released(&rig), 0);
+	close(dup_fd);
+	uhmm_wire_init(&msg, UHMM_WIRE_closed, 5, false);
+	msg.body.closed.open = p.dev;
+	ck_assert_int_eq(rig_call(p.sock, &msg, NULL, 0, &fd), 0);
+	ck_assert_uint_eq(rig_released(&rig), 1);
+	rig_drop(&p);
+	end();
+}
+END_TEST
+
+/* A hang-up that is there is handled before the next ioctl. */
+START_TEST(test_closed_silently)
+{
+	struct rig_program p, q;
+	uint64_t word = 0;
+
+	begin();
+	ck_assert_int_eq(rig_hello(&rig, &p), 0);
+	ck_assert_int_eq(rig_open(&p), 0);
+	ck_assert_int_eq(rig_hello(&rig, &q), 0);
+	for (unsigned int i = 1; i < 50; i++) {
+		ck_assert_int_eq(rig_open(&q), 0);
+		close(q.dev_fd);
+		q.dev_fd = -1;
+		ck_assert_int_eq(rig_ioctl(&p, p.sock, RIG_ECHO, &word), 0);
+		ck_assert_uint_eq(rig_released(&rig), i);
+	}
+	rig_drop(&q);
+	rig_drop(&p);
+	end();
+}
+END_TEST
+
+/* What a program writes into the device fd blocks nobody. */
+START_TEST(test_write_to_device)
+{
+	struct rig_program p;
+	char byte = 1;
+
+	begin();
+	ck_assert_int_eq(rig_hello(&rig, &p), 0);
+	ck_assert_int_eq(rig_open(&p), 0);
+	for (int i = 0; i < 5000; i++)
+		ck_assert_int_eq(send(p.dev_fd, &byte, 1, MSG_NOSIGNAL), 1);
+	rig_serves(&rig);
+	rig_drop(&p);
+	end();
+}
+END_TEST
+
+START_TEST(test_mmap)
+{
+	struct rig_program p;
+	struct uhmm_wire_msg msg;
+	struct stat st;
+	int fd;
+
+	begin();
+	ck_assert_int_eq(rig_hello(&rig, &p), 0);
+	ck_assert_int_eq(rig_open(&p), 0);
+	uhmm_wire_init(&msg, UHMM_WIRE_mmap, 4, false);
+	msg.body.mmap.open = p.dev;
+	msg.body.mmap.bytes = 100;
+	ck_assert_int_eq(rig_call(p.sock, &msg, NULL, 0, &fd), 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq((size_t)st.st_size, uhmm_page_bytes());
+	close(fd);
+	uhmm_wire_init(&msg, UHMM_WIRE_mmap, 5, false);
+	msg.body.mmap.open = p.dev;
+	msg.body.mmap.bytes = UINT64_MAX;
+	ck_assert_int_eq(rig_call(p.sock, &msg, NULL, 0, &fd), -ENOMEM);
+	rig_drop(&p);
+	end();
+}
+END_TEST
+
+START_TEST(test_text)
+{
+	static const uint16_t ids[] = { UHMM_WIRE_stats, UHMM_WIRE_check };
+	struct uhmm_wire_msg msg;
+	char text[16384];
+	int sock, fd;
+	ssize_t n;
+
+	begin();
+	rig_serves(&rig);
+	sock = rig_connect(&rig);
+	for (int i = 0; i < 2; i++) {
+		uhmm_wire_init(&msg, ids[i], 1, false);
+		ck_assert_int_eq(rig_call(sock, &msg, NULL, 0, &fd), 0);
+		n = pread(fd, text, sizeof(text) - 1, 0);
+		ck_assert_int_ge(n, 0);
+		text[n] = '\0';
+		if (ids[i] == UHMM_WIRE_stats)
+			ck_assert_ptr_nonnull(strstr(text, "\"opens\": 1"));
+		else
+			ck_assert_str_eq(text, "");
+		close(fd);
+	}
+	close(sock);
+	end();
+}
+END_TEST
+
+/* ---- hands ---- */
+
+static unsigned char *page_of_ones(void)
+{
+	unsigned char *page = mmap(NULL, uhmm_page_bytes(),
+				   PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(page, MAP_FAILED);
+	memset(page, 1, uhmm_page_bytes());
+	return page;
+}
+
+START_TEST(test_hands_of_caller)
+{
+	struct rig_program p;
+	unsigned char *page = page_of_ones();
+
+	begin();
+	ck_assert_int_eq(rig_hello(&rig, &p), 0);
+	ck_assert_int_eq(rig_open(&p), 0);
+	ck_assert_int_eq(rig_ioctl(&p, p.sock, RIG_ZAP, page), 0);
+	ck_assert_int_eq(page[0], 0);
+	munmap(page, uhmm_page_bytes());
+	ck_assert_int_eq(rig_ioctl(&p, p.sock, RIG_ZAP, page), -ENOMEM);
+	rig_drop(&p);
+	end();
+}
+END_TEST
+
+/** An agent in a thread of its own: serves @n hands messages, then ends. */
+struct agent {
+	pthread_t thread;
+	int sock;
+	int n;
+};
+
+static void *agent_main(void *arg)
+{
+	struct agent *a = arg;
+	struct uhmm_wire_msg msg;
+	int fds[UHMM_WIRE_FDS_MAX];
+	unsigned int nfds;
+
+	while (a->n-- && !uhmm_wire_recv(a->sock, &msg, fds, &nfds)) {
+		uint32_t seq = msg.header.seq;
+		uint64_t addr = msg.body.hands.range[0].addr;
+
+		madvise((void *)(uintptr_t)addr, uhmm_page_bytes(),
+			MADV_DONTNEED);
+		uhmm_wire_init(&msg, UHMM_WIRE_hands, seq, true);
+		msg.body.hands_reply.done = 1;
+		if (uhmm_wire_send(a->sock, &msg, NULL, 0))
+			break;
+	}
+	close(a->sock);
+	return NULL;
+}
+
+/* Another program's call on our memory: our agent does it, also when it comes
+ * late. */
+START_TEST(test_hands_of_agent)
+{
+	struct rig_program p, q;
+	struct agent agent = { .n = 2 };
+	unsigned char *page = page_of_ones();
+
+	begin();
+	ck_assert_int_eq(rig_hello(&rig, &p), 0);
+	ck_assert_int_eq(rig_open(&p), 0);
+	ck_assert_int_eq(rig_hello(&rig, &q), 0);
+	q.dev = p.dev;	/* as if inherited */
+	ck_assert_int_eq(rig_join(&rig, &p, UHMM_ROLE_AGENT, &agent.sock), 0);
+	pthread_create(&agent.thread, NULL, agent_main, &agent);
+	ck_assert_int_eq(rig_ioctl(&q, q.sock, RIG_ZAP, page), 0);
+	ck_assert_int_eq(page[0], 0);
+	memset(page, 1, uhmm_page_bytes());
+	ck_assert_int_eq(rig_ioctl(&q, q.sock, RIG_ZAP, page), 0);
+	ck_assert_int_eq(page[0], 0);
+	pthread_join(agent.thread, NULL);
+	rig_drop(&q);
+	rig_drop(&p);
+	end();
+}
+END_TEST
+
+START_TEST(test_no_agent)
+{
+	struct rig_program p, q;
+	unsigned char *page = page_of_ones();
+
+	begin();
+	ck_assert_int_eq(rig_hello(&rig, &p), 0);
+	ck_assert_int_eq(rig_open(&p), 0);
+	ck_assert_int_eq(rig_hello(&rig, &q), 0);
+	q.dev = p.dev;
+	ck_assert_int_eq(rig_ioctl(&q, q.sock, RIG_ZAP, page), -EIO);
+	ck_assert_int_eq(page[0], 1);
+	rig_drop(&q);
+	rig_drop(&p);
+	end();
+}
+END_TEST
+
+/* The program goes away while its hands are wanted. */
+START_TEST(test_hands_hang_up)
+{
+	struct rig_program p;
+	struct uhmm_wire_msg msg;
+	int fds[UHMM_WIRE_FDS_MAX];
+	unsigned int nfds;
+	unsigned char *page = page_of_ones();
+
+	begin();
+	ck_assert_int_eq(rig_hello(&rig, &p), 0);
+	ck_assert_int_eq(rig_open(&p), 0);
+	uhmm_wire_init(&msg, UHMM_WIRE_ioctl, 3, false);
+	msg.body.ioctl.open = p.dev;
+	msg.body.ioctl.cmd = RIG_ZAP;
+	msg.body.ioctl.arg = (uintptr_t)page;
+	ck_assert_int_eq(uhmm_wire_send(p.sock, &msg, NULL, 0), 0);
+	ck_assert_int_eq(uhmm_wire_recv(p.sock, &msg, fds, &nfds), 0);
+	ck_assert_int_eq(msg.header.id, UHMM_WIRE_hands);
+	rig_drop(&p);
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	const struct suite_test tests[] = {
+		{ test_good, 2 },
+		{ test_join_two, 2 },
+		{ test_closed, 1 },
+		{ test_closed_silently, 1 },
+		{ test_write_to_device, 1 },
+		{ test_mmap, 1 },
+		{ test_text, 1 },
+		{ test_hands_of_caller, 1 },
+		{ test_hands_of_agent, 1 },
+		{ test_no_agent, 1 },
+		{ test_hands_hang_up, 1 },
+	};
+
+	if (!rig_is_possible())
+		return 77;
+	return suite_main("program", tests, SUITE_COUNT(tests));
+}
