@@ -98,6 +98,29 @@ static int make_plain(struct session *s, struct uhmm_range r)
 	return s->mm->ops->untrap(s->mm->ops_ctx, r);
 }
 
+/* Are pages of coherent devices among these? They are neither reclaimed nor
+ * made part of a huge page. */
+static bool has_coherent(const struct uhmm_mm *mm, struct uhmm_range r)
+{
+	const struct uhmm_store *store = &mm->core->store;
+	uhmm_softleaf_t leaf;
+
+	for (; uhmm_shadow_next(store, mm->slot, &r.start, r.end, &leaf);
+	     r.start.val++)
+		if (uhmm_softleaf_is_device_coherent(leaf))
+			return true;
+	return false;
+}
+
+/* MADV_FREE of such pages does nothing, but mirrors are told as of others. */
+static int before_free(struct session *s, struct uhmm_range r)
+{
+	if (!has_coherent(s->mm, r))
+		return zaps_expect(&s->frees, r);
+	uhmm_mm_invalidate(s->mm, r, UHMM_NOTIFY_CLEAR, NULL);
+	return -EALREADY;
+}
+
 int vmops_advise(struct request *rq)
 {
 	const struct uhmm_msg_advise *m = &rq->msg.body.advise;
@@ -108,10 +131,12 @@ int vmops_advise(struct request *rq)
 	switch (m->advice) {
 	case MADV_FREE:
 		if (!after)
-			return zaps_expect(&s->frees, r);
+			return before_free(s, r);
 		zaps_forget(&s->frees, r);
 		return 0;
 	case COLLAPSE:
+		if (!after && has_coherent(s->mm, r))
+			return -EALREADY;
 		return after ? 0 : make_plain(s, r);
 	case MADV_DONTFORK:
 	case MADV_WIPEONFORK:

@@ -13,7 +13,8 @@ int vmops_protect(struct request *rq);
 
 /** vmops_advise() - (yields) MADV_FREE is told by the kernel as a removal, but
  *  drops nothing here; MADV_COLLAPSE wants plain pages; what a fork leaves
- *  out is not told at all. 0 or -errno */
+ *  out is not told at all. 0; -EALREADY not to be done, for pages of coherent
+ *  devices are there; -errno */
 int vmops_advise(struct request *rq);
 
 /** vmops_remap() - before mremap: a range that we trap in parts is one mapping

@@ -254,33 +254,48 @@ void uhmm_device_after_protect(struct uhmm_wire_range changes, int prot)
 /* Linux 6.1. */
 #define UHMM_MADV_COLLAPSE 25
 
-static bool tell_advise(void *addr, size_t bytes, int advice,
-			enum uhmm_phase phase)
+/* No advice of any kernel: EINVAL. */
+#define UHMM_MADV_REFUSED (-1)
+
+/* Return: 0; -EALREADY not to be done to these pages; another -errno */
+static int tell_advise(void *addr, size_t bytes, int advice,
+		       enum uhmm_phase phase)
 {
 	struct uhmm_wire_range r = pages_of(addr, bytes);
 	struct uhmm_wire_msg msg;
 
 	if (!r.bytes)
-		return false;
+		return -EINVAL;
 	uhmm_wire_init(&msg, UHMM_WIRE_advise, 0, false);
 	msg.body.advise.addr = r.addr;
 	msg.body.advise.bytes = r.bytes;
 	msg.body.advise.advice = (uint32_t)advice;
 	msg.body.advise.phase = phase;
-	return !uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+	return uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
 }
 
-bool uhmm_device_before_advise(void *addr, size_t bytes, int advice)
+static bool before_advise(void *addr, size_t bytes, int *advice)
 {
-	switch (advice) {
+	int err;
+
+	if (!uhmm_session_exists())
+		return false;
+	err = tell_advise(addr, bytes, *advice, UHMM_PHASE_BEFORE);
+	if (err == -EALREADY)
+		*advice = *advice == MADV_FREE ? MADV_COLD : UHMM_MADV_REFUSED;
+	return !err;
+}
+
+bool uhmm_device_before_advise(void *addr, size_t bytes, int *advice)
+{
+	switch (*advice) {
 	case MADV_FREE:
 	case UHMM_MADV_COLLAPSE:
 	case MADV_DONTFORK:
 	case MADV_DOFORK:
 	case MADV_WIPEONFORK:
 	case MADV_KEEPONFORK:
-		return uhmm_session_exists() &&
-		       tell_advise(addr, bytes, advice, UHMM_PHASE_BEFORE);
+		return before_advise(addr, bytes, advice);
 	default:
 		return false;
 	}
@@ -288,7 +303,7 @@ bool uhmm_device_before_advise(void *addr, size_t bytes, int advice)
 
 void uhmm_device_after_advise(void *addr, size_t bytes, int advice)
 {
-	(void)!tell_advise(addr, bytes, advice, UHMM_PHASE_AFTER);
+	(void)tell_advise(addr, bytes, advice, UHMM_PHASE_AFTER);
 }
 
 void uhmm_device_before_remap(void *addr, size_t bytes)

@@ -48,9 +48,13 @@ struct uhmm_wire_range uhmm_device_before_protect(void *addr, size_t bytes,
 /** uhmm_device_after_protect() - it has been done to @changes, or tried */
 void uhmm_device_after_protect(struct uhmm_wire_range changes, int prot);
 
-/** uhmm_device_before_advise() - must the daemon know of this madvise? Then it
- *  does now, and uhmm_device_after_advise() must follow the real call. */
-bool uhmm_device_before_advise(void *addr, size_t bytes, int advice);
+/**
+ * uhmm_device_before_advise() - must the daemon know of this madvise? Then it
+ * does now, and uhmm_device_after_advise() must follow the real call.
+ * @advice: (in, out) what to call instead, where pages of a coherent device
+ *          are: as the kernel does with those, nothing, or what is refused
+ */
+bool uhmm_device_before_advise(void *addr, size_t bytes, int *advice);
 void uhmm_device_after_advise(void *addr, size_t bytes, int advice);
 
 /** uhmm_device_before_remap() - the program is about to move this range */

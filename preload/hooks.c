@@ -161,8 +161,9 @@ EXPORT int mprotect(void *addr, size_t bytes, int prot)
 
 EXPORT int madvise(void *addr, size_t bytes, int advice)
 {
-	bool told = uhmm_device_before_advise(addr, bytes, advice);
-	int ret = libc_madvise(addr, bytes, advice);
+	int real = advice;
+	bool told = uhmm_device_before_advise(addr, bytes, &real);
+	int ret = libc_madvise(addr, bytes, real);
 
 	if (told)
 		uhmm_device_after_advise(addr, bytes, advice);

@@ -132,30 +132,23 @@ static uint64_t count_done(struct uhmm_mm *mm, struct uhmm_range r)
 
 /* Pages that were already exclusive were given back first, so those that are
  * now are the caller's. */
-static int take_all(struct attempt *a, struct uhmm_mm *mm,
-		    struct uhmm_range r, uint64_t *done)
+static int take_some(struct attempt *a, struct uhmm_mm *mm,
+		     struct uhmm_range r, uint64_t *done)
 {
-	for (int i = 0; i < TRIES; i++) {
-		struct uhmm_range rest = { UHMM_VPN(r.start.val + *done),
-					   r.end };
-		int err = fault_in(mm, rest);
+	int err = fault_in(mm, r);
 
-		if (!err)
-			err = take(a, mm, rest);
-		if (err)
-			return err;
-		*done += count_done(mm, rest);
-		if (*done == uhmm_range_npages(r))
-			return 0;
-	}
-	return -EBUSY;
+	if (!err)
+		err = take(a, mm, r);
+	if (!err)
+		*done = count_done(mm, r);
+	return err;
 }
 
 int uhmm_make_device_exclusive(struct uhmm_mm *mm, struct uhmm_range r,
 			       uint64_t *done)
 {
 	struct attempt *a = malloc(sizeof(*a));
-	int err = 0;
+	int err = 0, tries = 0;
 
 	*done = 0;
 	if (!a || !mm->core->exclusive) {
@@ -170,9 +163,12 @@ int uhmm_make_device_exclusive(struct uhmm_mm *mm, struct uhmm_range r,
 
 		err = check_vma(mm, at, &vma);
 		if (!err)
-			err = take_all(a, mm, uhmm_range_clip(part, vma.range),
-				       &n);
+			err = take_some(a, mm, uhmm_range_clip(part, vma.range),
+					&n);
 		*done += n;
+		tries = n ? 0 : tries + 1;
+		if (!err && tries == TRIES)
+			err = -EBUSY;
 	}
 	free(a);
 	return err;

@@ -5,8 +5,9 @@
  * read too, stops and gets it back first; until then the device may work on it
  * atomically. In the kernel the page stays where it is and only the entry
  * changes. No stock kernel lets us trap reads of a present page, so the page
- * waits in a device page of a pagemap that belongs to no device (one of a
- * coherent device in that device's, whose it stays); for everyone else (fork, unmap, remap, faults) it is handled as a device page is.
+ * waits in a device page of a pagemap that belongs to no device; one of a
+ * coherent device waits in that device's, whose it stays. For everyone else
+ * (fork, unmap, remap, faults) it is handled as a device page is.
  * Kernel: make_device_exclusive(). Difference: a range, not one address.
  */
 #ifndef UHMM_MM_EXCLUSIVE_H
@@ -30,7 +31,8 @@ UHMM_CHECKED int uhmm_exclusive_init(struct uhmm_core *core,
  * @r:    at most UHMM_MIGRATE_NPAGES_MAX pages
  * @done: (out) pages made exclusive, from the start of @r
  * Return: 0 all; -EFAULT no mapping, not writable; -EOPNOTSUPP not private
- * anonymous memory (in the kernel a private page of a file mapping is, too); -EBUSY others are faster, again and again; -ENOMEM; -ESRCH
+ * anonymous memory (in the kernel a private page of a file mapping is, too);
+ * -EBUSY others are faster, again and again; -ENOMEM; -ESRCH
  */
 UHMM_CHECKED int uhmm_make_device_exclusive(struct uhmm_mm *mm,
 					    struct uhmm_range r,

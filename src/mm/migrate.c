@@ -6,8 +6,9 @@
  * there -> destination in the flight -> bytes copied, page leaves the CPU ->
  * device entry. What the program does meanwhile to its mappings marks or moves
  * the migration entry; finalize looks at that and nothing else.
- * To a coherent device (coherent.h) a page goes without leaving the CPU: only
- * a hole or the zero page is taken, and a page of zeros given at once.
+ * To a coherent device (coherent.h) a page goes without leaving the CPU, and
+ * the mapping is only watched: a hole gets a page of zeros, the zero page is
+ * taken first.
  */
 #include "mm/migrate.h"
 
@@ -140,6 +141,8 @@ static uint64_t judge(const struct uhmm_vma *vma, uint8_t pte, bool wp)
 
 	if (pte & UHMM_PTE_SWAP)
 		return 0;
+	if (!(pte & UHMM_PTE_PRESENT) && !vma->anon)
+		return 0;
 	if (!(pte & UHMM_PTE_PRESENT) || (pte & UHMM_PTE_ZERO))
 		return vma->write ? src | UHMM_MIGRATE_PFN_WRITE : src;
 	if (pte & UHMM_PTE_FILE)
@@ -203,7 +206,36 @@ static void judge_all(struct uhmm_migrate_vma *args, const uint8_t *before,
 		    (!(before[i] & UHMM_PTE_WP) &&
 		     (pte[i] & UHMM_PTE_EXCLUSIVE)))
 			set(args->exclusive, i);
+		if (is_coherent(args) && !(pte[i] & UHMM_PTE_ZERO))
+			set(args->in_place, i);
 	}
+}
+
+/*
+ * A page dropped from a file mapping, a private one too, is filled again from
+ * the file without asking anybody: it cannot be trapped. A page that stays
+ * where it is need not be.
+ */
+static bool can_collect(const struct uhmm_migrate_vma *args)
+{
+	return !args->vma.shared && (args->vma.anon || is_coherent(args));
+}
+
+/* From here on the CPU stops at what is to move. Return: as trap(). */
+static int stop_cpu(const struct uhmm_migrate_vma *args)
+{
+	const struct uhmm_mm *mm = args->mm;
+	int err;
+
+	if (!is_coherent(args))
+		return mm->ops->trap(mm->ops_ctx, args->range);
+	/* All of the mapping, so that it stays one. */
+	err = mm->ops->watch(mm->ops_ctx, args->vma.range);
+	if (err)
+		return err;
+	if (!mm->ops->is_watched(mm->ops_ctx, args->range.start))
+		return -EINVAL;
+	return mm->ops->protect(mm->ops_ctx, args->range);
 }
 
 /* Nothing there, or the (huge) zero page that stands for nothing. */
@@ -235,15 +267,13 @@ static int collect_system(struct uhmm_migrate_vma *args)
 	struct uhmm_mm *mm = args->mm;
 	int err;
 
-	/* A page dropped from a file mapping, a private one too, is filled
-	 * again from the file without asking anybody: it cannot be trapped. */
-	if (args->vma.shared || !args->vma.anon)
+	if (!can_collect(args))
 		return 0;
 	err = board_all(args);
 	if (!err)
 		err = mm->ops->scan(mm->ops_ctx, args->range, before);
 	if (!err)
-		err = mm->ops->trap(mm->ops_ctx, args->range);
+		err = stop_cpu(args);
 	if (!err)
 		err = mm->ops->scan(mm->ops_ctx, args->range, pte);
 	if (err) {
@@ -278,6 +308,7 @@ int uhmm_migrate_vma_setup(struct uhmm_migrate_vma *args)
 	memset(args->taken, 0, sizeof(args->taken));
 	memset(args->protected_by_us, 0, sizeof(args->protected_by_us));
 	memset(args->exclusive, 0, sizeof(args->exclusive));
+	memset(args->in_place, 0, sizeof(args->in_place));
 	args->flight = 0;
 	uhmm_mm_invalidate(args->mm, args->range, UHMM_NOTIFY_MIGRATE,
 			   args->pgmap);
@@ -420,16 +451,15 @@ static void take_all(struct uhmm_migrate_vma *args)
 			stays(args, i);
 }
 
-/* Pages that are there have arrived with that. */
+/* These have arrived with that: nothing of theirs is anywhere else. */
 static void take_in_place(struct uhmm_migrate_vma *args)
 {
 	for (uint64_t i = 0; i < npages_of(args); i++)
-		if ((args->src[i] & UHMM_MIGRATE_PFN_VALID) &&
-		    is_to_take(args, i))
+		if (is_set(args->in_place, i) && is_to_take(args, i))
 			set(args->taken, i);
 }
 
-/* Was page @i a hole or the zero page, and is it away now? */
+/* Was page @i a hole or the zero page? */
 static bool is_fresh(struct uhmm_migrate_vma *args, uint64_t i)
 {
 	return is_set(args->taken, i) &&
@@ -437,30 +467,58 @@ static bool is_fresh(struct uhmm_migrate_vma *args, uint64_t i)
 	       uhmm_flight_is_still(args->mm, args->flight, i);
 }
 
-/* A page of zeros from its device page for each of these. One whose mapping
- * moved meanwhile gets it when it is touched. */
+/* Nobody has cleared the device page of a hole yet. */
+static void clear_page(const struct uhmm_migrate_vma *args, uint64_t i)
+{
+	struct uhmm_core *core = args->mm->core;
+
+	if (is_set(args->in_place, i))
+		memset(core->ops->page_ptr(
+			       core, uhmm_migrate_pfn_to_dpfn(args->dst[i])),
+		       0, core->page_bytes);
+}
+
+/* The run of such pages from page *@i on, which moves behind it; empty when
+ * there is none. Their device pages are zeros. */
+static struct uhmm_run next_fresh(struct uhmm_migrate_vma *args, uint64_t *i)
+{
+	uint64_t npages = npages_of(args);
+	struct uhmm_run run = { .npages = 0 };
+
+	while (*i < npages && !is_fresh(args, *i))
+		++*i;
+	for (; *i < npages && is_fresh(args, *i); ++*i, run.npages++) {
+		uhmm_dpfn_t dpfn = uhmm_migrate_pfn_to_dpfn(args->dst[*i]);
+
+		if (!run.npages)
+			run = (struct uhmm_run){ .vpn = vpn_of(args, *i),
+						 .dpfn = dpfn };
+		if (dpfn.val != run.dpfn.val + run.npages)
+			break;
+		clear_page(args, *i);
+	}
+	return run;
+}
+
+/* A page of zeros for each of these, unless the CPU was faster. One whose
+ * mapping moved meanwhile gets it when it is touched. */
 static void give_fresh(struct uhmm_migrate_vma *args)
 {
 	const struct uhmm_mm *mm = args->mm;
-	uint64_t npages = npages_of(args), i = 0;
+	struct uhmm_run run;
+	uint64_t i = 0;
 	int tries = 0;
 
-	while (i < npages) {
-		struct uhmm_run run = { .vpn = vpn_of(args, i) };
-		uint64_t first = i++;
+	while ((run = next_fresh(args, &i)).npages) {
+		uint64_t reached;
 
-		if (!is_fresh(args, first))
-			continue;
-		run.dpfn = uhmm_migrate_pfn_to_dpfn(args->dst[first]);
-		while (i < npages && is_fresh(args, i) &&
-		       uhmm_migrate_pfn_to_dpfn(args->dst[i]).val ==
-			       run.dpfn.val + (i - first))
-			i++;
-		run.npages = i - first;
 		if (mm->ops->give(mm->ops_ctx, &run, 1))
 			return;
-		if (run.error == -EAGAIN && ++tries < TAKE_TRIES)
-			i = first + run.done;
+		reached = run.vpn.val - args->range.start.val + run.done;
+		if (run.error == -EEXIST)
+			i = reached + 1;
+		else if (run.error == -EAGAIN && ++tries < TAKE_TRIES)
+			i = reached;
 	}
 }
 

@@ -91,6 +91,8 @@ struct uhmm_migrate_vma {
 	uint64_t protected_by_us[UHMM_MIGRATE_NPAGES_MAX / 64];
 	/* one bit per page: no fork shares it */
 	uint64_t exclusive[UHMM_MIGRATE_NPAGES_MAX / 64];
+	/* one bit per page: it need not be taken to be a coherent device's */
+	uint64_t in_place[UHMM_MIGRATE_NPAGES_MAX / 64];
 	struct uhmm_restore restore;	/* device pages on their way */
 };
 

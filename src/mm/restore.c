@@ -285,6 +285,11 @@ void uhmm_restore_give(struct uhmm_restore *r)
 
 /* ---- take ---- */
 
+static bool is_to_take(const struct uhmm_leg *leg)
+{
+	return leg->wanted && is_still(leg);
+}
+
 /* Take the run that starts at leg @i. Return: the leg to go on with. */
 static uint32_t take_run(struct uhmm_restore *r, uint32_t i)
 {
@@ -295,7 +300,8 @@ static uint32_t take_run(struct uhmm_restore *r, uint32_t i)
 	uint32_t n;
 
 	while (i + run.npages < r->nsorted &&
-	       is_still(&r->leg[i + run.npages]) &&
+	       is_to_take(&r->leg[i + run.npages]) &&
+	       r->leg[i + run.npages].mm == mm &&
 	       r->leg[i + run.npages].at.vpn.val == run.vpn.val + run.npages &&
 	       r->leg[i + run.npages].dpfn.val == run.dpfn.val + run.npages)
 		run.npages++;
@@ -315,7 +321,7 @@ void uhmm_restore_take(struct uhmm_restore *r)
 
 	sort_legs(r);
 	while (i < r->nsorted)
-		i = is_still(&r->leg[i]) ? take_run(r, i) : i + 1;
+		i = is_to_take(&r->leg[i]) ? take_run(r, i) : i + 1;
 }
 
 bool uhmm_restore_is_given(const struct uhmm_restore *r,
@@ -433,12 +439,17 @@ static bool is_over(const struct uhmm_restore *r, const struct uhmm_leg *leg)
 	return arrived;
 }
 
-static void finish_leg(struct uhmm_restore *r, const struct uhmm_leg *leg)
+static void finish_leg(struct uhmm_restore *r, struct uhmm_leg *leg)
 {
 	struct uhmm_store *store = &r->core->store;
 
 	if (leg->gone)
 		return;
+	/* by a fork before the page was taken from the parent, or after? */
+	if (leg->coherent && !leg->wanted && !is_there(leg, false)) {
+		leg->coherent = false;
+		leg->exclusive = true;
+	}
 	if (!is_over(r, leg))
 		unlock_leg(leg);
 	else if (is_coherent_exclusive(leg) && !is_zapped(leg))

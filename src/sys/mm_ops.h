@@ -164,7 +164,7 @@ struct uhmm_mm_ops {
 
 	/**
 	 * give_zero() - (yields) answer a CPU access to a trapped page that
-	 * has no leaf: the zero page, or for @write a page of zeros.
+	 * has no leaf, or one of a coherent page: the zero page, or for @write a page of zeros.
 	 * Return: 0, also when a page is there already; -ENOENT mapping gone;
 	 * -EAGAIN; -ENOMEM; -ESRCH
 	 */
@@ -176,7 +176,7 @@ struct uhmm_mm_ops {
 	/**
 	 * fault_in() - (yields) make each page of @r present as a CPU read
 	 * (or @write) of it would. @r lies in one VMA that allows it and holds
-	 * no leaf.
+	 * no leaf but such of coherent pages.
 	 * Return: 0; -EFAULT mapping changed, beyond the end of a file,
 	 * poisoned; -ENOMEM; -ESRCH
 	 */

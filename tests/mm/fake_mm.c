@@ -6,6 +6,7 @@
 
 #include "mm/flight.h"
 #include "mm/page.h"
+#include "mm/pagemap.h"
 
 static struct fake *world_of(struct uhmm_core *core)
 {
@@ -132,6 +133,12 @@ void fake_fini(struct fake *f)
 	free(f->devmem);
 }
 
+bool fake_is_coherent(const struct fake *f, uhmm_dpfn_t dpfn)
+{
+	return uhmm_pagemap_type_of(&f->core, dpfn) ==
+	       UHMM_MEMORY_DEVICE_COHERENT;
+}
+
 /* ---- checks ---- */
 
 /* What a leaf of @m may stand for. */
@@ -142,6 +149,8 @@ static void check_leaf(const struct fake_mm *m, uint64_t vpn,
 	const struct fake_pte *pte = &m->pte[vpn];
 
 	unit_expect(vpn < FAKE_NPAGES);
+	if (uhmm_softleaf_is_device_coherent(leaf))
+		unit_expect(pte->mapped && (pte->trapped || pte->watched));
 	if (!uhmm_softleaf_is_away(leaf))
 		return;
 	if (!pte->mapped)

@@ -188,6 +188,9 @@ void fake_after(struct fake *f, enum fake_op op, unsigned int nth,
 /** fake_device_bytes() - of device page @dpfn */
 unsigned char *fake_device_bytes(struct fake *f, uhmm_dpfn_t dpfn);
 
+/** fake_is_coherent() - is device page @dpfn one of a coherent device? */
+bool fake_is_coherent(const struct fake *f, uhmm_dpfn_t dpfn);
+
 /* ---- contents ---- */
 
 /** fake_fill() - @page holds @value */

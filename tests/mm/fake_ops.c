@@ -242,7 +242,8 @@ static int fetch_page(struct fake_mm *m, const struct uhmm_run *run,
 	if (err)
 		return err;
 	unit_expect(uhmm_page_state(&m->f->core.store, dpfn) ==
-		    UHMM_PAGE_ALLOCATED);
+			    UHMM_PAGE_ALLOCATED ||
+		    fake_is_coherent(m->f, dpfn));
 	if (run->flags & UHMM_RUN_ZERO) {
 		unit_expect(events != m->events || !pte->page);
 		fake_fill(to, 0);
@@ -323,14 +324,15 @@ static int give_page(struct fake_mm *m, const struct uhmm_run *run,
 		return err;
 	if (events != m->events)
 		return -EAGAIN;
-	if (!pte->mapped || !pte->trapped)
+	if (!pte->mapped || !(pte->trapped || pte->watched))
 		return -ENOENT;
 	if (pte->bits & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP))
 		return -EEXIST;
 	unit_expect(uhmm_softleaf_is_migration(
 		uhmm_mm_leaf(m->mm, UHMM_VPN(vpn))));
 	unit_expect(uhmm_page_state(&m->f->core.store, dpfn) ==
-		    UHMM_PAGE_MAPPED);
+			    UHMM_PAGE_MAPPED ||
+		    fake_is_coherent(m->f, dpfn));
 	fake_hold(pte, fake_page_new(fake_device_bytes(m->f, dpfn)),
 		  UHMM_PTE_PRESENT |
 			  (run->flags & UHMM_RUN_WP ? UHMM_PTE_WP : 0));
@@ -364,6 +366,15 @@ static int op_give(void *ctx, struct uhmm_run *run, unsigned int nruns)
 
 /* ---- pages that come into being ---- */
 
+/* Has the CPU what there is at @vpn? */
+static bool is_here(const struct fake_mm *m, uhmm_vpn_t vpn)
+{
+	uhmm_softleaf_t leaf = uhmm_mm_leaf(m->mm, vpn);
+
+	return uhmm_softleaf_is_none(leaf) ||
+	       uhmm_softleaf_is_device_coherent(leaf);
+}
+
 static int op_give_zero(void *ctx, uhmm_vpn_t vpn, bool write)
 {
 	struct fake_mm *m = ctx;
@@ -375,7 +386,7 @@ static int op_give_zero(void *ctx, uhmm_vpn_t vpn, bool write)
 	if (err)
 		return err;
 	if (is_stale(m, before) ||
-	    !uhmm_softleaf_is_none(uhmm_mm_leaf(m->mm, vpn)))
+	    !is_here(m, vpn))
 		return -EAGAIN;
 	if (!pte->mapped || !pte->trapped)
 		return -ENOENT;
@@ -400,8 +411,7 @@ static int op_fault_in(void *ctx, struct uhmm_range r, bool write)
 
 	unit_expect(fake_same_mapping(m, r));
 	for (uint64_t i = r.start.val; i < r.end.val; i++)
-		unit_expect(uhmm_softleaf_is_none(
-			uhmm_mm_leaf(m->mm, UHMM_VPN(i))));
+		unit_expect(is_here(m, UHMM_VPN(i)));
 	err = enter_yielding(m, FAKE_FAULT_IN, r, write);
 	for (uint64_t i = r.start.val; !err && i < r.end.val; i++)
 		err = fake_touch(m, i, write);

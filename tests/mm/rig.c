@@ -8,7 +8,8 @@
 
 struct rig rig;
 
-void rig_up_with(uint64_t npages, const struct uhmm_store_limits *limits)
+static void up(uint64_t npages, const struct uhmm_store_limits *limits,
+	       enum uhmm_memory_type type)
 {
 	memset(&rig, 0, sizeof(rig));
 	fake_init(&rig.f, limits);
@@ -20,7 +21,7 @@ void rig_up_with(uint64_t npages, const struct uhmm_store_limits *limits)
 			.core = &rig.f.core,
 			.ops = &uhmm_dmirror_ops,
 			.minor = i,
-			.type = UHMM_MEMORY_DEVICE_PRIVATE,
+			.type = type,
 			.npages = npages,
 			.uuid = { (uint8_t)(i + 1) },
 		};
@@ -28,6 +29,16 @@ void rig_up_with(uint64_t npages, const struct uhmm_store_limits *limits)
 	}
 	rig.m = fake_start(&rig.f);
 	rig.file = rig_open(0, rig.m);
+}
+
+void rig_up_with(uint64_t npages, const struct uhmm_store_limits *limits)
+{
+	up(npages, limits, UHMM_MEMORY_DEVICE_PRIVATE);
+}
+
+void rig_up_coherent(uint64_t npages)
+{
+	up(npages, NULL, UHMM_MEMORY_DEVICE_COHERENT);
 }
 
 void rig_up(void)

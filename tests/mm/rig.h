@@ -40,6 +40,9 @@ void rig_down(void);
 /** rig_up_with() - devices of @npages, a store of @limits (NULL: enough) */
 void rig_up_with(uint64_t npages, const struct uhmm_store_limits *limits);
 
+/** rig_up_coherent() - coherent devices of @npages */
+void rig_up_coherent(uint64_t npages);
+
 /** rig_open(), rig_close() - of device @dev by @m */
 struct uhmm_file *rig_open(unsigned int dev, struct fake_mm *m);
 void rig_close(struct uhmm_file *file);
