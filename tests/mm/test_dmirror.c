@@ -83,7 +83,7 @@ END_TEST
 
 START_TEST(test_ioctl_struct_not_readable)
 {
-	rig.user.bad = RIG_CMD + _i * 8;
+	rig.user.bad = RIG_CMD + 8ul * (unsigned int)_i;
 	rig.user.bad_end = rig.user.bad + 8;
 	for (size_t i = 0; i < UNIT_COUNT(commands); i++)
 		rig_fails(rig.file, commands[i], RIG_VPN, 0, -EFAULT);

@@ -43,10 +43,10 @@ static void expect_apart(unsigned int nchildren)
 {
 	fake_put(rig.m, RIG_VPN, NPAGES, 100);
 	for (unsigned int i = 0; i < nchildren; i++)
-		fake_put(child[i], RIG_VPN, NPAGES, 1000 * (i + 1));
+		fake_put(child[i], RIG_VPN, NPAGES, 1000ull * (i + 1));
 	fake_expect(rig.m, RIG_VPN, NPAGES, 100);
 	for (unsigned int i = 0; i < nchildren; i++)
-		fake_expect(child[i], RIG_VPN, NPAGES, 1000 * (i + 1));
+		fake_expect(child[i], RIG_VPN, NPAGES, 1000ull * (i + 1));
 	fake_check_idle(&rig.f);
 }
 
@@ -489,7 +489,7 @@ UNIT_RIG_MAIN("restore", UNIT_LOOP(test_restore_gives_to_all, 4),
 	      UNIT_TEST(test_restore_lock_of_nothing),
 	      UNIT_TEST(test_restore_unwant),
 	      UNIT_LOOP(test_restore_one_give_fails,
-			(int)(3 * NPAGES * UNIT_COUNT(failures))),
+			(int)(3ul * NPAGES * UNIT_COUNT(failures))),
 	      UNIT_TEST(test_restore_page_is_there_already),
 	      UNIT_LOOP(test_restore_engine_says_gone, 2),
 	      UNIT_TEST(test_restore_always_again),

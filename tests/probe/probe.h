@@ -38,7 +38,7 @@ _Noreturn void probe_skip(const char *fmt, ...)
 	do { \
 		if (!(cond)) \
 			probe_fail("line %d: %s: " fmt, __LINE__, \
-				   #cond __VA_OPT__(, ) __VA_ARGS__); \
+				   #cond, ##__VA_ARGS__);           \
 	} while (0)
 
 /** probe_argument() - argv[@i] as a number, @fallback if there is none */

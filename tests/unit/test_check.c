@@ -396,7 +396,7 @@ START_TEST(test_store_check_without_why)
 }
 END_TEST
 
-static const int seeds[4];
+static const int seeds[4] __attribute__((unused));
 
 UNIT_MAIN("check", UNIT_TABLE(test_store_check_sees, cases),
 	  UNIT_TABLE(test_store_check_survives_any_byte, seeds),

@@ -124,7 +124,7 @@ START_TEST(test_table_set_without_nodes)
 }
 END_TEST
 
-static const char room_cases[8];
+static const char room_cases[8] __attribute__((unused));
 
 /*
  * Model: words of 64 clusters of 64 neighbours each. A cluster begins where
