@@ -5,7 +5,7 @@
 #include "mm/migrate.h"
 #include "trip.h"
 
-#define NPAGES 16
+#define NPAGES UINT64_C(16)
 
 static void up(void)
 {
