@@ -2,6 +2,8 @@
 #include "sys/uffd.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "sys/pagesize.h"
@@ -139,6 +141,21 @@ int uhmm_uffd_wake(int uffd, struct uhmm_range r)
 	return control(uffd, UFFDIO_WAKE, &arg);
 }
 
+/* The program shares the descriptor and may make it blocking at any time. The
+ * kernel can be told not to wait all the same (6.10); before that, look. */
+static ssize_t read_now(int uffd, struct uffd_msg *msg, size_t bytes)
+{
+	struct iovec iov = { msg, bytes };
+	ssize_t ret = preadv2(uffd, &iov, 1, -1, RWF_NOWAIT);
+
+	if (ret >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS))
+		return ret;
+	if (fcntl(uffd, F_GETFL) & O_NONBLOCK)
+		return read(uffd, msg, bytes);
+	errno = EINVAL;
+	return -1;
+}
+
 int uhmm_uffd_read(int uffd, struct uffd_msg *msg, unsigned int n)
 {
 	int saved = errno;
@@ -146,7 +163,7 @@ int uhmm_uffd_read(int uffd, struct uffd_msg *msg, unsigned int n)
 	int ret;
 
 	do {
-		bytes = read(uffd, msg, n * sizeof(*msg));
+		bytes = read_now(uffd, msg, n * sizeof(*msg));
 	} while (bytes < 0 && errno == EINTR);
 	ret = bytes < 0 ? -errno : (int)((size_t)bytes / sizeof(*msg));
 	errno = saved;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -181,6 +182,36 @@ START_TEST(test_text)
 }
 END_TEST
 
+/* The daemon, which shares our limit, runs out of descriptors: an open fails
+ * and says why, and works again when there are some. */
+START_TEST(test_no_descriptors)
+{
+	struct rig_program p;
+	struct rlimit lim = { 0, 0 }, before;
+	int fds[64], n = 0, err = 0;
+
+	begin();
+	ck_assert_int_eq(rig_hello(&rig, &p), 0);
+	getrlimit(RLIMIT_NOFILE, &before);
+	lim.rlim_max = before.rlim_max;
+	lim.rlim_cur = (rlim_t)p.sock + 32;
+	setrlimit(RLIMIT_NOFILE, &lim);
+	while (n < 64 && !(err = rig_open(&p)))
+		fds[n++] = p.dev_fd;
+	ck_assert_int_gt(n, 5);
+	ck_assert_int_eq(err, -EMFILE);
+	while (n > 0)
+		close(fds[--n]);
+	p.dev_fd = -1;
+	for (int i = 0; i < 2000 && rig_open(&p); i++)
+		usleep(1000);
+	ck_assert_int_ge(p.dev_fd, 0);
+	setrlimit(RLIMIT_NOFILE, &before);
+	rig_drop(&p);
+	end();
+}
+END_TEST
+
 /* ---- hands ---- */
 
 static unsigned char *page_of_ones(void)
@@ -319,6 +350,7 @@ int main(void)
 		{ test_write_to_device, 1 },
 		{ test_mmap, 1 },
 		{ test_text, 1 },
+		{ test_no_descriptors, 1 },
 		{ test_hands_of_caller, 1 },
 		{ test_hands_of_agent, 1 },
 		{ test_no_agent, 1 },

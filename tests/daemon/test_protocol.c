@@ -4,7 +4,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -335,6 +337,28 @@ START_TEST(test_bad_answer)
 }
 END_TEST
 
+/* It makes the userfaultfd, which it shares with us, a blocking one. */
+START_TEST(test_blocking_uffd)
+{
+	struct rig_program p;
+	unsigned char *page = page_of_ones();
+	struct uffdio_register reg = {
+		.range = { (uintptr_t)page, uhmm_page_bytes() },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	begin();
+	ck_assert_int_eq(rig_hello(&rig, &p), 0);
+	ck_assert_int_eq(rig_open(&p), 0);
+	ck_assert_int_eq(ioctl(p.uffd, UFFDIO_REGISTER, &reg), 0);
+	ck_assert_int_eq(fcntl(p.uffd, F_SETFL, 0), 0);
+	munmap(page, uhmm_page_bytes());	/* raises an event */
+	rig_serves(&rig);
+	rig_drop(&p);
+	end();
+}
+END_TEST
+
 /* ---- coming and going ---- */
 
 START_TEST(test_connect_and_drop)
@@ -397,6 +421,7 @@ int main(void)
 		{ test_bad_bytes_later, SUITE_COUNT(bad_bytes) },
 		{ test_wrong_time, SUITE_COUNT(wrong_times) },
 		{ test_bad_answer, 2 },
+		{ test_blocking_uffd, 1 },
 		{ test_connect_and_drop, 1 },
 		{ test_drop_busy, 1 },
 	};
