@@ -19,6 +19,10 @@
 
 /* How often one looks whether an mm is gone that nobody tells us about. */
 #define WATCH_NS UINT64_C(100000000)
+/* How long a program without channels may take to be gone, and how often it is
+ * looked at meanwhile. */
+#define LOST_NS UINT64_C(200000000)
+#define WATCH_LOST_NS UINT64_C(2000000)
 
 /* ---- state ---- */
 
@@ -325,16 +329,39 @@ void session_has_channel(struct session *s, struct channel *ch)
 	co_queue_wake(&s->agent_came);
 }
 
+/* A program that exits closes its channels a moment before its last thread has
+ * left the mm. To give its pages back then would take those that it shares by
+ * fork from the others, too. So wait a little for its death. */
+static void lost_job(void *arg)
+{
+	struct session *s = arg;
+	uint64_t deadline = co_now_ns() + LOST_NS;
+
+	while (session_is_open(s) && uhmm_list_is_empty(&s->channels) &&
+	       session_is_alive(s) && co_now_ns() < deadline)
+		co_yield_until(co_now_ns() + WATCH_LOST_NS);
+	if (s->state != SESSION_DEAD && !session_is_alive(s))
+		session_gone(s);
+	else if (session_is_open(s) && uhmm_list_is_empty(&s->channels))
+		session_fail(s);
+	session_put(s);
+}
+
 void session_lost_channel(struct session *s, struct channel *ch)
 {
 	if (s->agent == ch)
 		s->agent = NULL;
 	if (!uhmm_list_is_empty(&s->channels))
 		return;
-	if (session_is_alive(s))
-		session_fail(s);
-	else
+	if (!session_is_alive(s)) {
 		session_gone(s);
+		return;
+	}
+	session_get(s);
+	if (co_spawn(&s->w->sched, lost_job, s)) {
+		session_put(s);
+		session_fail(s);
+	}
 }
 
 /* ---- freeing ---- */
