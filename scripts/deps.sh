@@ -57,8 +57,10 @@ apt() {
 	as_root env DEBIAN_FRONTEND=noninteractive timeout 900 apt-get "$@"
 }
 
+# no pipe into grep -q: it leaves at the first match, apt-cache dies of
+# SIGPIPE, and pipefail makes that "no such package"
 has_candidate() {
-	apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
+	[[ $(apt-cache policy "$1" 2>/dev/null) =~ 'Candidate: '[^\(] ]]
 }
 
 use=${1:-build}
