@@ -173,6 +173,7 @@ static int env_hands(void *ctx, unsigned int op, const struct uhmm_range *r,
 	struct prog *p = ctx;
 	struct prog_hands cmd = { .op = op, .n = n };
 	int saved = errno;
+	bool answered;
 	int ret;
 
 	ck_assert(p->locked);
@@ -188,8 +189,10 @@ static int env_hands(void *ctx, unsigned int op, const struct uhmm_range *r,
 	p->zapping = op == UHMM_ENGINE_ZAP;
 	wait_reply(p, p->channel[PROG_HANDS], -1);
 	p->zapping = false;
-	return recv(p->channel[PROG_HANDS], &ret, sizeof(ret), 0) ==
-	       sizeof(ret) ? ret : -ESRCH;
+	answered = recv(p->channel[PROG_HANDS], &ret, sizeof(ret), 0) ==
+		   sizeof(ret);
+	errno = saved;		/* ECONNRESET: it went with the message unread */
+	return answered ? ret : -ESRCH;
 }
 
 static int env_drain(void *ctx)
