@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* ---- the mirrors' page tables ---- */
 
@@ -19,18 +20,17 @@ static const struct uhmm_store_limits tables_limits = {
 	},
 };
 
+/* Mapped, not malloc()ed: of this much room few pages are ever touched. */
 static int init_tables(struct dmirror_device *dd)
 {
 	size_t bytes = uhmm_store_bytes(&tables_limits);
-	uintptr_t mem;
+	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	dd->tables_mem = calloc(1, bytes + UHMM_STORE_PAGE_BYTES);
-	if (!dd->tables_mem)
+	if (mem == MAP_FAILED)
 		return -ENOMEM;
-	mem = (uintptr_t)dd->tables_mem + UHMM_STORE_PAGE_BYTES - 1;
-	mem -= mem % UHMM_STORE_PAGE_BYTES;
-	return uhmm_store_format(&dd->tables, (void *)mem, bytes,
-				 &tables_limits);
+	dd->tables_mem = mem;
+	return uhmm_store_format(&dd->tables, mem, bytes, &tables_limits);
 }
 
 static struct uhmm_store *tables_of(const struct dmirror *m)
@@ -104,7 +104,8 @@ static void destroy_driver(struct uhmm_device *dev)
 {
 	struct dmirror_device *dd = dev->driver;
 
-	free(dd->tables_mem);
+	if (dd->tables_mem)
+		munmap(dd->tables_mem, uhmm_store_bytes(&tables_limits));
 	free(dd);
 	dev->driver = NULL;
 }
