@@ -160,7 +160,9 @@ int attach_hello(struct request *rq)
 	channel_attach(rq->ch, s, CHANNEL_CALLER);
 	rq->reply.body.hello_reply.version = UHMM_WIRE_VERSION;
 	rq->reply.body.hello_reply.session = session_token(s);
-	return 0;
+	rq->reply_fd = fcntl(s->fds.uffd, F_DUPFD_CLOEXEC, 0);
+	rq->then_close = rq->reply_fd < 0;
+	return rq->then_close ? -errno : 0;
 }
 
 /* ---- join ---- */

@@ -144,6 +144,8 @@ static int gather(struct uhmm_msg_hello *hello)
 	return err;
 }
 
+/* The userfaultfd that comes back is the one that is served: in the child of a
+ * fork it is not the one we made. */
 static int say_hello(int sock, struct uhmm_wire_msg *msg)
 {
 	struct uhmm_fds got;
@@ -153,9 +155,14 @@ static int say_hello(int sock, struct uhmm_wire_msg *msg)
 		err = msg->header.error;
 	if (!err && msg->body.hello_reply.version != UHMM_WIRE_VERSION)
 		err = -EPROTONOSUPPORT;
-	if (err)
-		uhmm_env_debug("the daemon does not take this program", err);
-	return err;
+	if (got.n && !err) {
+		(void)uhmm_sys1(SYS_close, session.handed.fd[HANDED_UFFD]);
+		session.handed.fd[HANDED_UFFD] = got.fd[0];
+		return 0;
+	}
+	uhmm_wire_close_fds(got.fd, &got.n);
+	uhmm_env_debug("the daemon does not take this program", err);
+	return err ? err : -EPROTO;
 }
 
 /* Our data, the agent's stack included: from the linker. */

@@ -378,8 +378,10 @@ int rig_hello(struct rig *rig, struct rig_program *p)
 	err = rig_call(p->sock, &msg, fds, 5, &fd);
 	for (int i = 1; i < 5; i++)
 		close(fds[i]);
-	if (!err)
+	if (!err) {
 		p->session = msg.body.hello_reply.session;
+		close(fd);	/* the userfaultfd again */
+	}
 	return err;
 }
 

@@ -164,7 +164,7 @@ static void on_hello(struct conn *c, struct uhmm_wire_msg *msg, const int *fds)
 	uhmm_wire_init_reply(msg, &msg->header, 0);
 	msg->body.hello_reply.version = UHMM_WIRE_VERSION;
 	msg->body.hello_reply.session = s->token;
-	if (uhmm_wire_send(c->sock, msg, NULL, 0) < 0)
+	if (uhmm_wire_send(c->sock, msg, &s->fds[0], 1) < 0)
 		bad("hello reply");
 	atomic_fetch_add(&fake.log->hellos, 1);
 }

@@ -83,13 +83,15 @@ static void survivor(int ready, int go)
 }
 
 /* In a child of the program: the page is lost there, too, never zeros. */
-static void look_in_child(uint32_t *mem, int go)
+static void look_in_child(uint32_t *mem, int ready, int go)
 {
 	int sig;
 
 	alarm(LIMIT_S);
-	if (go >= 0)
+	if (go >= 0) {
+		CHECK(write(ready, "r", 1) == 1, "%s", strerror(errno));
 		await(go, "the daemon is killed");
+	}
 	sig = probe_dies_of(mem, false);
 	CHECK(sig == SIGBUS, "child: a lost page gives signal %d, word %#x",
 	      sig, sig ? 0 : *mem);
@@ -105,12 +107,11 @@ static void surviving_family(int ready, int go)
 	alarm(LIMIT_S);
 	before = fork();
 	if (before == 0)
-		look_in_child(mem, go);
-	CHECK(write(ready, "r", 1) == 1, "%s", strerror(errno));
+		look_in_child(mem, ready, go);
 	await(go, "the daemon is killed");
 	after = fork();
 	if (after == 0)
-		look_in_child(mem, -1);
+		look_in_child(mem, -1, -1);
 	probe_wait(before, "the child from before");
 	probe_wait(after, "the child from afterwards");
 	CHECK(probe_dies_of(mem, false) == SIGBUS, "parent");
