@@ -39,6 +39,7 @@ struct open {
 	struct uhmm_file file;
 	struct slot_ref owner;	/* session that opened it */
 	int sock;		/* our end */
+	int64_t position;	/* of lseek(2), in bytes; nothing reads it */
 	unsigned int users;	/* calls under way */
 	uint64_t order;		/* of the hang-up */
 	bool releasing;		/* its job is under way */

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "channel.h"
 #include "daemon.h"
+#include "fileops.h"
 #include "fork.h"
 #include "mm/event.h"
 #include "session.h"
@@ -170,6 +171,8 @@ static const struct handler handlers[] = {
 	[UHMM_WIRE_advise] = { vmops_advise, CHANNEL_CALLER },
 	[UHMM_WIRE_mincore] = { vmops_mincore, CHANNEL_CALLER },
 	[UHMM_WIRE_remap] = { vmops_remap, CHANNEL_CALLER },
+	[UHMM_WIRE_seek] = { fileops_seek, CHANNEL_CALLER },
+	[UHMM_WIRE_getfl] = { fileops_getfl, CHANNEL_CALLER },
 	[UHMM_WIRE_fork] = { fork_request, CHANNEL_CALLER },
 	[UHMM_WIRE_stats] = { handle_stats, CHANNEL_NEW | CHANNEL_CONTROL },
 	[UHMM_WIRE_check] = { handle_check, CHANNEL_NEW | CHANNEL_CONTROL },

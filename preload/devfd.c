@@ -2,11 +2,13 @@
 /* devfd.c - recognise a device descriptor by the name of its other end */
 #include "devfd.h"
 
-bool uhmm_devfd_get(int fd, struct uhmm_wire_token *token)
+_Atomic bool uhmm_devfd_was_seen;
+
+bool uhmm_devfd_get_minor(int fd, struct uhmm_wire_token *token,
+			  uint32_t *minor)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNSPEC };
 	socklen_t bytes = sizeof(addr);
-	uint32_t minor;
 	long ret;
 
 	if (fd < 0)
@@ -16,5 +18,15 @@ bool uhmm_devfd_get(int fd, struct uhmm_wire_token *token)
 	    bytes > sizeof(addr) || addr.sun_family != AF_UNIX)
 		return false;
 	bytes -= offsetof(struct sockaddr_un, sun_path);
-	return uhmm_devfd_parse(addr.sun_path, bytes, &minor, token);
+	if (!uhmm_devfd_parse(addr.sun_path, bytes, minor, token))
+		return false;
+	atomic_store_explicit(&uhmm_devfd_was_seen, true, memory_order_relaxed);
+	return true;
+}
+
+bool uhmm_devfd_get(int fd, struct uhmm_wire_token *token)
+{
+	uint32_t minor;
+
+	return uhmm_devfd_get_minor(fd, token, &minor);
 }

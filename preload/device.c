@@ -108,6 +108,7 @@ int uhmm_device_open(const char *path, int flags, int saved)
 	if (err)
 		return fail(err);
 	apply_open_flags(fd, flags);
+	atomic_store_explicit(&uhmm_devfd_was_seen, true, memory_order_relaxed);
 	errno = saved;
 	return fd;
 }

@@ -1,52 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* libc.c - find and call the real functions; the only dlsym */
 #include "libc.h"
+#include "libc_names.h"
 
-enum name {
-	NAME_OPEN,
-	NAME_OPEN64,
-	NAME_OPENAT,
-	NAME_OPENAT64,
-	NAME_OPEN_2,
-	NAME_OPEN64_2,
-	NAME_OPENAT_2,
-	NAME_OPENAT64_2,
-	NAME_CLOSE,
-	NAME_IOCTL,
-	NAME_MMAP,
-	NAME_MMAP64,
-	NAME_MPROTECT,
-	NAME_MADVISE,
-	NAME_MINCORE,
-	NAME_MREMAP,
-	NAMES
+static const char *const names[LIBC_NAMES] = {
+#define X(name, text) [LIBC_##name] = text,
+	LIBC_NAME_LIST(X)
+#undef X
 };
 
-static const char *const names[NAMES] = {
-	[NAME_OPEN] = "open",
-	[NAME_OPEN64] = "open64",
-	[NAME_OPENAT] = "openat",
-	[NAME_OPENAT64] = "openat64",
-	[NAME_OPEN_2] = "__open_2",
-	[NAME_OPEN64_2] = "__open64_2",
-	[NAME_OPENAT_2] = "__openat_2",
-	[NAME_OPENAT64_2] = "__openat64_2",
-	[NAME_CLOSE] = "close",
-	[NAME_IOCTL] = "ioctl",
-	[NAME_MMAP] = "mmap",
-	[NAME_MMAP64] = "mmap64",
-	[NAME_MPROTECT] = "mprotect",
-	[NAME_MADVISE] = "madvise",
-	[NAME_MINCORE] = "mincore",
-	[NAME_MREMAP] = "mremap",
-};
-
-static void *_Atomic found[NAMES];
+static void *_Atomic found[LIBC_NAMES];
 
 /* dlsym is running on this thread, and may call what we stand in front of. */
 static __thread bool searching;
 
-static void *find(enum name n)
+void *libc_find(enum libc_name n)
 {
 	void *fn = atomic_load_explicit(&found[n], memory_order_relaxed);
 
@@ -61,12 +29,11 @@ static void *find(enum name n)
 
 void libc_find_all(void)
 {
-	for (int n = 0; n < NAMES; n++)
-		(void)find((enum name)n);
+	for (int n = 0; n < LIBC_NAMES; n++)
+		(void)libc_find((enum libc_name)n);
 }
 
-/* A bare call's result as libc gives it. */
-static long as_libc(long ret)
+long libc_result(long ret)
 {
 	if (!uhmm_sys_failed(ret))
 		return ret;
@@ -76,153 +43,153 @@ static long as_libc(long ret)
 
 static int bare_openat(int dir, const char *path, int flags, mode_t mode)
 {
-	return (int)as_libc(uhmm_sys4(SYS_openat, dir, uhmm_ptr(path), flags,
+	return (int)libc_result(uhmm_sys4(SYS_openat, dir, uhmm_ptr(path), flags,
 				      (long)mode));
 }
 
-static int any_open(enum name n, const char *path, int flags, mode_t mode)
+static int any_open(enum libc_name n, const char *path, int flags, mode_t mode)
 {
 	int (*fn)(const char *, int, ...) =
-		(int (*)(const char *, int, ...))find(n);
+		(int (*)(const char *, int, ...))libc_find(n);
 
 	return fn ? fn(path, flags, mode) :
 		    bare_openat(AT_FDCWD, path, flags, mode);
 }
 
-static int any_openat(enum name n, int dir, const char *path, int flags,
+static int any_openat(enum libc_name n, int dir, const char *path, int flags,
 		      mode_t mode)
 {
 	int (*fn)(int, const char *, int, ...) =
-		(int (*)(int, const char *, int, ...))find(n);
+		(int (*)(int, const char *, int, ...))libc_find(n);
 
 	return fn ? fn(dir, path, flags, mode) :
 		    bare_openat(dir, path, flags, mode);
 }
 
-static int any_open_2(enum name n, const char *path, int flags)
+static int any_open_2(enum libc_name n, const char *path, int flags)
 {
-	int (*fn)(const char *, int) = (int (*)(const char *, int))find(n);
+	int (*fn)(const char *, int) = (int (*)(const char *, int))libc_find(n);
 
 	return fn ? fn(path, flags) : bare_openat(AT_FDCWD, path, flags, 0);
 }
 
-static int any_openat_2(enum name n, int dir, const char *path, int flags)
+static int any_openat_2(enum libc_name n, int dir, const char *path, int flags)
 {
 	int (*fn)(int, const char *, int) =
-		(int (*)(int, const char *, int))find(n);
+		(int (*)(int, const char *, int))libc_find(n);
 
 	return fn ? fn(dir, path, flags) : bare_openat(dir, path, flags, 0);
 }
 
 int libc_open(const char *path, int flags, mode_t mode)
 {
-	return any_open(NAME_OPEN, path, flags, mode);
+	return any_open(LIBC_OPEN, path, flags, mode);
 }
 
 int libc_open64(const char *path, int flags, mode_t mode)
 {
-	return any_open(NAME_OPEN64, path, flags, mode);
+	return any_open(LIBC_OPEN64, path, flags, mode);
 }
 
 int libc_openat(int dir, const char *path, int flags, mode_t mode)
 {
-	return any_openat(NAME_OPENAT, dir, path, flags, mode);
+	return any_openat(LIBC_OPENAT, dir, path, flags, mode);
 }
 
 int libc_openat64(int dir, const char *path, int flags, mode_t mode)
 {
-	return any_openat(NAME_OPENAT64, dir, path, flags, mode);
+	return any_openat(LIBC_OPENAT64, dir, path, flags, mode);
 }
 
 int libc_open_2(const char *path, int flags)
 {
-	return any_open_2(NAME_OPEN_2, path, flags);
+	return any_open_2(LIBC_OPEN_2, path, flags);
 }
 
 int libc_open64_2(const char *path, int flags)
 {
-	return any_open_2(NAME_OPEN64_2, path, flags);
+	return any_open_2(LIBC_OPEN64_2, path, flags);
 }
 
 int libc_openat_2(int dir, const char *path, int flags)
 {
-	return any_openat_2(NAME_OPENAT_2, dir, path, flags);
+	return any_openat_2(LIBC_OPENAT_2, dir, path, flags);
 }
 
 int libc_openat64_2(int dir, const char *path, int flags)
 {
-	return any_openat_2(NAME_OPENAT64_2, dir, path, flags);
+	return any_openat_2(LIBC_OPENAT64_2, dir, path, flags);
 }
 
 int libc_close(int fd)
 {
-	int (*fn)(int) = (int (*)(int))find(NAME_CLOSE);
+	int (*fn)(int) = (int (*)(int))libc_find(LIBC_CLOSE);
 
-	return fn ? fn(fd) : (int)as_libc(uhmm_sys1(SYS_close, fd));
+	return fn ? fn(fd) : (int)libc_result(uhmm_sys1(SYS_close, fd));
 }
 
 int libc_ioctl(int fd, unsigned long cmd, unsigned long arg)
 {
 	int (*fn)(int, unsigned long, ...) =
-		(int (*)(int, unsigned long, ...))find(NAME_IOCTL);
+		(int (*)(int, unsigned long, ...))libc_find(LIBC_IOCTL);
 
 	return fn ? fn(fd, cmd, arg) :
-		    (int)as_libc(uhmm_sys3(SYS_ioctl, fd, (long)cmd,
+		    (int)libc_result(uhmm_sys3(SYS_ioctl, fd, (long)cmd,
 					   (long)arg));
 }
 
 /* NOLINTNEXTLINE(readability-function-size): as many as mmap has, and one */
-static void *any_mmap(enum name n, void *addr, size_t bytes, int prot,
+static void *any_mmap(enum libc_name n, void *addr, size_t bytes, int prot,
 		      int flags, int fd, off_t offset)
 {
 	void *(*fn)(void *, size_t, int, int, int, off_t) =
-		(void *(*)(void *, size_t, int, int, int, off_t))find(n);
+		(void *(*)(void *, size_t, int, int, int, off_t))libc_find(n);
 
 	if (fn)
 		return fn(addr, bytes, prot, flags, fd, offset);
-	return (void *)as_libc(uhmm_sys6(SYS_mmap, uhmm_ptr(addr), (long)bytes,
+	return (void *)libc_result(uhmm_sys6(SYS_mmap, uhmm_ptr(addr), (long)bytes,
 					 prot, flags, fd, offset));
 }
 
 void *libc_mmap(void *addr, size_t bytes, int prot, int flags, int fd,
 		off_t offset)
 {
-	return any_mmap(NAME_MMAP, addr, bytes, prot, flags, fd, offset);
+	return any_mmap(LIBC_MMAP, addr, bytes, prot, flags, fd, offset);
 }
 
 void *libc_mmap64(void *addr, size_t bytes, int prot, int flags, int fd,
 		  off_t offset)
 {
-	return any_mmap(NAME_MMAP64, addr, bytes, prot, flags, fd, offset);
+	return any_mmap(LIBC_MMAP64, addr, bytes, prot, flags, fd, offset);
 }
 
 int libc_mprotect(void *addr, size_t bytes, int prot)
 {
 	int (*fn)(void *, size_t, int) =
-		(int (*)(void *, size_t, int))find(NAME_MPROTECT);
+		(int (*)(void *, size_t, int))libc_find(LIBC_MPROTECT);
 
 	return fn ? fn(addr, bytes, prot) :
-		    (int)as_libc(uhmm_sys3(SYS_mprotect, uhmm_ptr(addr),
+		    (int)libc_result(uhmm_sys3(SYS_mprotect, uhmm_ptr(addr),
 					   (long)bytes, prot));
 }
 
 int libc_madvise(void *addr, size_t bytes, int advice)
 {
 	int (*fn)(void *, size_t, int) =
-		(int (*)(void *, size_t, int))find(NAME_MADVISE);
+		(int (*)(void *, size_t, int))libc_find(LIBC_MADVISE);
 
 	return fn ? fn(addr, bytes, advice) :
-		    (int)as_libc(uhmm_sys3(SYS_madvise, uhmm_ptr(addr),
+		    (int)libc_result(uhmm_sys3(SYS_madvise, uhmm_ptr(addr),
 					   (long)bytes, advice));
 }
 
 int libc_mincore(void *addr, size_t bytes, unsigned char *vec)
 {
 	int (*fn)(void *, size_t, unsigned char *) = (int (*)(
-		void *, size_t, unsigned char *))find(NAME_MINCORE);
+		void *, size_t, unsigned char *))libc_find(LIBC_MINCORE);
 
 	return fn ? fn(addr, bytes, vec) :
-		    (int)as_libc(uhmm_sys3(SYS_mincore, uhmm_ptr(addr),
+		    (int)libc_result(uhmm_sys3(SYS_mincore, uhmm_ptr(addr),
 					   (long)bytes, uhmm_ptr(vec)));
 }
 
@@ -230,10 +197,10 @@ void *libc_mremap(void *old, size_t old_bytes, size_t new_bytes, int flags,
 		  void *to)
 {
 	void *(*fn)(void *, size_t, size_t, int, ...) =
-		(void *(*)(void *, size_t, size_t, int, ...))find(NAME_MREMAP);
+		(void *(*)(void *, size_t, size_t, int, ...))libc_find(LIBC_MREMAP);
 
 	return fn ? fn(old, old_bytes, new_bytes, flags, to) :
-		    (void *)as_libc(uhmm_sys5(SYS_mremap, uhmm_ptr(old),
+		    (void *)libc_result(uhmm_sys5(SYS_mremap, uhmm_ptr(old),
 					      (long)old_bytes, (long)new_bytes,
 					      flags, uhmm_ptr(to)));
 }

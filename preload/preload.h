@@ -28,9 +28,12 @@
  *
  * MAP, in the order of a call
  *   hooks.c      the exported names; each one decides and delegates
+ *   hooks_file.c those of calls that any descriptor may be the subject of
  *   libc.c       the real ones: the only dlsym
+ *   libc_file.c  and those of hooks_file.c
  *   device.c     open, close, ioctl, mmap of a device; mprotect,
  *                madvise, mremap, mincore
+ *   file.c       a device as a file: read, lseek, fstat and such
  *   devfd.c      is this descriptor a device, and which open of it
  *   request.c    a request on a channel of the session
  *   converse.c   one request, one reply, hands in between
@@ -65,12 +68,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,8 +86,8 @@
 #include "wire/wire.h"
 
 /* Rule 2 and 5, enforced: a call of one of these does not compile. As macros
- * with arguments they leave alone what is merely named alike. hooks.c defines
- * the hooked ones, so it is excepted from those. */
+ * with arguments they leave alone what is merely named alike. hooks*.c define
+ * the hooked ones, so they are excepted from those. */
 #ifndef UHMM_PRELOAD_DEFINES_HOOKS
 #define open(...) rule_2_call_libc_open_or_sys
 #define open64(...) rule_2_call_libc_open_or_sys
@@ -95,11 +101,29 @@
 #define madvise(...) rule_2_call_libc_madvise_or_sys
 #define mremap(...) rule_2_call_libc_mremap_or_sys
 #define mincore(...) rule_2_call_libc_mincore_or_sys
+#define read(...) rule_2_call_libc_read_or_sys
+#define readv(...) rule_2_call_libc_iov_or_sys
+#define pread(...) rule_2_call_libc_pread_or_sys
+#define pread64(...) rule_2_call_libc_pread_or_sys
+#define preadv(...) rule_2_call_libc_piov_or_sys
+#define preadv64(...) rule_2_call_libc_piov_or_sys
+#define write(...) rule_2_call_libc_write_or_sys
+#define writev(...) rule_2_call_libc_iov_or_sys
+#define pwrite(...) rule_2_call_libc_pwrite_or_sys
+#define pwrite64(...) rule_2_call_libc_pwrite_or_sys
+#define pwritev(...) rule_2_call_libc_piov_or_sys
+#define pwritev64(...) rule_2_call_libc_piov_or_sys
+#define lseek(...) rule_2_call_libc_lseek_or_sys
+#define lseek64(...) rule_2_call_libc_lseek_or_sys
+#define fstat(...) rule_2_call_libc_fstat_or_sys
+#define fstat64(...) rule_2_call_libc_fstat_or_sys
+#define statx(...) rule_2_call_libc_statx_or_sys
+#define fcntl(...) rule_2_call_libc_fcntl_or_sys
+#define fcntl64(...) rule_2_call_libc_fcntl_or_sys
+#define epoll_ctl(...) rule_2_call_libc_epoll_ctl_or_sys
 #endif
 #define fork(...) rule_2_no_fork
 #define syscall(...) rule_4_use_uhmm_sys
-#define read(...) rule_5_use_uhmm_sys
-#define write(...) rule_5_use_uhmm_sys
 #define sendmsg(...) rule_5_use_uhmm_sys
 #define recvmsg(...) rule_5_use_uhmm_sys
 #define poll(...) rule_5_use_uhmm_sys

@@ -52,6 +52,11 @@ AT(uhmm_msg_advise, advice, 16);
 SIZE(uhmm_msg_mincore, 24);
 AT(uhmm_msg_mincore, vec, 16);
 SIZE(uhmm_msg_remap, 16);
+SIZE(uhmm_msg_seek, 32);
+AT(uhmm_msg_seek, offset_bytes, 16);
+AT(uhmm_msg_seek, whence, 24);
+SIZE(uhmm_msg_seek_reply, 8);
+SIZE(uhmm_msg_getfl_reply, 8);
 SIZE(uhmm_msg_fork, 16);
 AT(uhmm_msg_fork, fork_id, 8);
 SIZE(uhmm_wire_range, 16);
@@ -200,6 +205,8 @@ static bool request_ok(const struct uhmm_wire_msg *msg)
 		return range_ok(b->remap.addr, b->remap.bytes);
 	case UHMM_WIRE_mincore:
 		return range_ok(b->mincore.addr, b->mincore.bytes);
+	case UHMM_WIRE_seek:
+		return !b->seek.zero;
 	case UHMM_WIRE_fork:
 		return !b->fork.zero && b->fork.fork_id &&
 		       (b->fork.phase == UHMM_FORK_PREPARE ||
@@ -224,7 +231,10 @@ static bool reply_ok(const struct uhmm_wire_msg *msg)
 		return !b->hello_reply.zero;
 	case UHMM_WIRE_ioctl:
 	case UHMM_WIRE_protect:
+	case UHMM_WIRE_seek:
 		return true;
+	case UHMM_WIRE_getfl:
+		return !b->getfl_reply.zero;
 	case UHMM_WIRE_hands:
 		return !b->hands_reply.zero &&
 		       b->hands_reply.done <= UHMM_WIRE_RANGES_MAX;

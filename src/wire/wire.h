@@ -169,6 +169,24 @@ struct uhmm_msg_remap {
 	uint64_t bytes;
 };
 
+/** lseek of a device fd: the position is the open's, whoever holds the fd. */
+struct uhmm_msg_seek {
+	struct uhmm_wire_token open;
+	int64_t offset_bytes;
+	uint32_t whence;	/* of lseek(2), any value */
+	uint32_t zero;
+};
+
+struct uhmm_msg_seek_reply {
+	int64_t offset_bytes;	/* the new position */
+};
+
+/** What open(2) of a device fd was asked for: a socket's own are others. */
+struct uhmm_msg_getfl_reply {
+	uint32_t flags;
+	uint32_t zero;
+};
+
 enum uhmm_fork_phase {
 	UHMM_FORK_PREPARE = 1,	/* parent, before */
 	UHMM_FORK_PARENT = 2,	/* parent, after */

@@ -444,6 +444,15 @@ static void on_told(struct conn *c, struct uhmm_wire_msg *msg)
 	reply(c->sock, msg, 0, -1);
 }
 
+/* Every open is for reading and writing. */
+static void on_getfl(struct conn *c, struct uhmm_wire_msg *msg)
+{
+	uhmm_wire_init_reply(msg, &msg->header, 0);
+	msg->body.getfl_reply.flags = O_RDWR;
+	if (uhmm_wire_send(c->sock, msg, NULL, 0) < 0)
+		return;
+}
+
 /* ---- the loop ---- */
 
 static void handle(struct conn *c, struct uhmm_wire_msg *msg, int *fds,
@@ -475,6 +484,9 @@ static void handle(struct conn *c, struct uhmm_wire_msg *msg, int *fds,
 		break;
 	case UHMM_WIRE_protect:
 		on_protect(c, msg);
+		break;
+	case UHMM_WIRE_getfl:
+		on_getfl(c, msg);
 		break;
 	case UHMM_WIRE_fork:
 		on_fork(c, msg);
