@@ -18,6 +18,7 @@ static_assert((int)UHMM_ENGINE_ZAP == (int)UHMM_HANDS_ZAP &&
 			      (int)UHMM_HANDS_POPULATE_READ &&
 		      (int)UHMM_ENGINE_POPULATE_WRITE ==
 			      (int)UHMM_HANDS_POPULATE_WRITE &&
+		      (int)UHMM_ENGINE_COLLAPSE == (int)UHMM_HANDS_COLLAPSE &&
 		      UHMM_ENGINE_HANDS_MAX <= UHMM_WIRE_RANGES_MAX,
 	      "the engine says what the wire can carry");
 

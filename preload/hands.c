@@ -24,6 +24,8 @@ static long do_one(uint32_t op, const struct uhmm_wire_range *r)
 		return advise(r, MADV_POPULATE_READ);
 	case UHMM_HANDS_POPULATE_WRITE:
 		return advise(r, MADV_POPULATE_WRITE);
+	case UHMM_HANDS_COLLAPSE:
+		return advise(r, MADV_COLLAPSE);
 	default:
 		ret = advise(r, MADV_DONTNEED);
 		/* A locked mapping refuses; its pages go nevertheless. */

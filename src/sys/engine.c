@@ -37,6 +37,7 @@ int uhmm_engine_create(struct uhmm_engine **engine,
 	e->env = *env;
 	e->wp_unpopulated = uffd_features & UHMM_UFFD_FEATURE_WP_UNPOPULATED;
 	e->populate = kernel_has_populate();
+	e->collapses = uhmm_engine_kernel_collapses();
 	uhmm_ptes_init(&e->ptes, fds->pagemap, fds->mem);
 	uhmm_maps_init(&e->maps, fds->maps);
 	*engine = e;

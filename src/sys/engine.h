@@ -29,6 +29,7 @@ enum uhmm_engine_hands {
 					 * is refused with EINVAL */
 	UHMM_ENGINE_POPULATE_READ = 2,	/* MADV_POPULATE_READ */
 	UHMM_ENGINE_POPULATE_WRITE = 3,	/* MADV_POPULATE_WRITE */
+	UHMM_ENGINE_COLLAPSE = 4,	/* MADV_COLLAPSE */
 };
 
 /** Ranges one hands() call may carry. */
@@ -77,6 +78,7 @@ struct uhmm_engine_stats {
 	uint64_t retries;	/* -EAGAIN of the kernel */
 	uint64_t traps;
 	uint64_t untraps;
+	uint64_t collapses;	/* units mapped by one PMD again */
 };
 
 /**

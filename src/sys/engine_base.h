@@ -28,6 +28,8 @@ struct uhmm_engine {
 	struct uhmm_trapset unforked;	/* what a fork leaves out */
 	bool wp_unpopulated;	/* write protection leaves markers on holes */
 	bool populate;		/* the kernel has MADV_POPULATE_* */
+	bool collapses;		/* and MADV_COLLAPSE */
+	bool collapse_by_hands;	/* it is not for us to ask for that */
 };
 
 /** uhmm_engine_create() - an engine without operations; find out what works */
@@ -40,6 +42,17 @@ UHMM_CHECKED int uhmm_engine_create(struct uhmm_engine **engine,
 UHMM_CHECKED int uhmm_engine_ask_hands(struct uhmm_engine *e, unsigned int op,
 				       const struct uhmm_range *r,
 				       unsigned int n);
+
+/** uhmm_engine_kernel_collapses() - can pages be made one PMD-sized page? */
+bool uhmm_engine_kernel_collapses(void);
+
+/**
+ * uhmm_engine_collapse() - (yields) the pages of the PMD-sized, aligned @r,
+ * all there and none write-protected, are mapped by one PMD
+ * Return: 0; -EOPNOTSUPP not this kernel; else what the kernel says, and they
+ * are what they were
+ */
+int uhmm_engine_collapse(struct uhmm_engine *e, struct uhmm_range r);
 
 /** uhmm_engine_catch_up() - (yields) after -EAGAIN; 0 try again, or -ESRCH */
 UHMM_CHECKED int uhmm_engine_catch_up(struct uhmm_engine *e);

@@ -12,7 +12,8 @@
  *         have changed them in between. Where the kernel can, the holes are
  *         write-protected again: the markers make them look like what they
  *         are (neither present nor empty) to readers of pagemap.
- *   give  UFFDIO_COPY from device memory.
+ *   give  UFFDIO_COPY from device memory. The pages of a unit are then put
+ *         together; those that ask for them wait until that is done.
  *
  * A gap this engine leaves (engine move closes it): a program that unmaps
  * pages while they are being taken, and maps something else there before its
@@ -200,10 +201,14 @@ static int install(struct uhmm_engine *e, const struct uhmm_run *run,
 				     run->vpn.val);
 	const void *page = uhmm_devmem_span(e->env.devmem, dpfn,
 					    uhmm_range_npages(part));
-	uint64_t mode = run->flags & UHMM_RUN_WP ? UFFDIO_COPY_MODE_WP : 0;
+	uint64_t mode = 0;
 	int err;
 
 	assert(page);
+	if (run->flags & UHMM_RUN_UNIT)
+		mode = UFFDIO_COPY_MODE_DONTWAKE;
+	else if (run->flags & UHMM_RUN_WP)
+		mode = UFFDIO_COPY_MODE_WP;
 	e->env.unlock(e->env.ctx);
 	err = uhmm_uffd_copy(e->fds.uffd, part, page, mode, done);
 	e->env.lock(e->env.ctx);
@@ -237,12 +242,32 @@ static int give_run(struct uhmm_engine *e, struct uhmm_run *run)
 	return err == -ESRCH ? err : 0;
 }
 
+/*
+ * A run that is a unit. Pages that are protected cannot be put together, so
+ * they are protected afterwards: a write in between, by a thread that did not
+ * wait for the page, is not told. No device can have looked at the page yet.
+ */
+static int give_unit(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	struct uhmm_range r = uhmm_range_of(run->vpn, run->npages);
+	int err = give_run(e, run);
+
+	if (err || !run->done)
+		return err;
+	if (run->done == run->npages)
+		err = uhmm_engine_collapse(e, r);
+	if (err != -ESRCH && (run->flags & UHMM_RUN_WP))
+		err = uhmm_engine_op_protect(e, done_range(run));
+	return err == -ESRCH ? err : uhmm_engine_op_wake(e, done_range(run));
+}
+
 static int copy_give(void *ctx, struct uhmm_run *run, unsigned int nruns)
 {
 	int err = 0;
 
 	for (unsigned int i = 0; i < nruns && !err; i++)
-		err = give_run(ctx, &run[i]);
+		err = run[i].flags & UHMM_RUN_UNIT ? give_unit(ctx, &run[i]) :
+						     give_run(ctx, &run[i]);
 	return err;
 }
 

@@ -63,6 +63,12 @@ enum uhmm_run_flags {
 				 * to be zero-filled; still drop what the CPU
 				 * may have there (the zero page) */
 	UHMM_RUN_WP = 1 << 1,	/* give: install read-only, a write stops */
+	UHMM_RUN_UNIT = 1 << 2,	/* a PMD-sized unit, aligned in both spaces.
+				 * take: one PMD maps it, or nothing is there;
+				 * it goes whole or not at all, if the engine
+				 * can see to that.
+				 * give: one PMD shall map it, where that can be
+				 * had; base pages are no error. */
 };
 
 /** @npages pages at @vpn of an mm, and the same number of pages at @dpfn. */

@@ -126,9 +126,10 @@ struct uhmm_procmap_query {
 
 static_assert(sizeof(struct uhmm_procmap_query) == 104, "procmap_query");
 
-/* madvise(2), 5.14 and 5.18 */
+/* madvise(2), 5.14, 5.18 and 6.1 */
 #define UHMM_MADV_POPULATE_READ 22
 #define UHMM_MADV_POPULATE_WRITE 23
 #define UHMM_MADV_DONTNEED_LOCKED 24
+#define UHMM_MADV_COLLAPSE 25
 
 #endif

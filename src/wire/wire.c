@@ -163,7 +163,7 @@ static bool hello_ok(const struct uhmm_msg_hello *m)
 
 static bool hands_ok(const struct uhmm_msg_hands *m)
 {
-	if (m->op < UHMM_HANDS_ZAP || m->op > UHMM_HANDS_POPULATE_WRITE)
+	if (m->op < UHMM_HANDS_ZAP || m->op > UHMM_HANDS_COLLAPSE)
 		return false;
 	if (!m->nranges || m->nranges > UHMM_WIRE_RANGES_MAX)
 		return false;

@@ -139,6 +139,8 @@ static int do_hands(const struct prog_hands *cmd)
 			ret = zap(addr, bytes);
 		else if (cmd->op == UHMM_ENGINE_POPULATE_READ)
 			ret = madvise(addr, bytes, UHMM_MADV_POPULATE_READ);
+		else if (cmd->op == UHMM_ENGINE_COLLAPSE)
+			ret = madvise(addr, bytes, UHMM_MADV_COLLAPSE);
 		else
 			ret = madvise(addr, bytes, UHMM_MADV_POPULATE_WRITE);
 		if (ret < 0)
