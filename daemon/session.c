@@ -99,6 +99,7 @@ static int make_engine(struct session *s)
 		.lock = env_lock,
 		.unlock = env_unlock,
 		.devmem = &s->d->core.devmem,
+		.user_mode_only = s->hello_flags & UHMM_HELLO_USER_MODE_ONLY,
 	};
 
 	return uhmm_engine_copy_create(&s->engine, &s->fds, s->uffd_features,

@@ -313,8 +313,11 @@ static int pass(struct orphan *o)
 	if (err)
 		return err;
 	o->dirty = false;
+	/* shared memory is watched at most: what is not there is in its file */
 	while (uhmm_smaps_next(&o->smaps, &start, &end))
-		bury(o, start, end, o->no_poison && !o->smaps.accessible);
+		if (!o->smaps.shared)
+			bury(o, start, end,
+			     o->no_poison && !o->smaps.accessible);
 	uhmm_smaps_fini(&o->smaps);
 	return is_changing(o) || o->dirty;
 }

@@ -5,7 +5,8 @@
  * still registered with our userfaultfd: who touches it waits, and so does who
  * unmaps or moves it, until somebody reads the event. Once, in the agent:
  *
- *   for each mapping that /proc says is registered, and not by the program:
+ *   for each private mapping that /proc says is registered, and not by the
+ *   program:
  *     lift the write protection; poison every page that is not there (SIGBUS
  *     for who touches it), which wakes who waits for it
  *   again, until a whole walk found nothing to do and nothing has changed in

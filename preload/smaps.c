@@ -11,6 +11,7 @@ int uhmm_smaps_init(struct uhmm_smaps *s)
 	s->start = 0;
 	s->end = 0;
 	s->accessible = false;
+	s->shared = false;
 	s->fd = (int)uhmm_sys4(SYS_openat, AT_FDCWD, uhmm_ptr(path),
 			       O_RDONLY | O_CLOEXEC, 0);
 	return s->fd < 0 ? s->fd : 0;
@@ -76,11 +77,12 @@ static bool is_mapping(struct uhmm_smaps *s)
 	if (p == s->line || *p != '-')
 		return false;
 	p = get_hex(p + 1, &end);
-	if (p[0] != ' ' || !p[1] || !p[2])
+	if (p[0] != ' ' || !p[1] || !p[2] || !p[3])
 		return false;
 	s->start = start;
 	s->end = end;
 	s->accessible = p[1] != '-' || p[2] != '-' || p[3] != '-';
+	s->shared = p[4] == 's';
 	return true;
 }
 

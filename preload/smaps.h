@@ -15,6 +15,7 @@ struct uhmm_smaps {
 	unsigned int at, n;	/* of text */
 	uint64_t start, end;	/* of the mapping being read */
 	bool accessible;	/* may it be read, written or run at all? */
+	bool shared;		/* MAP_SHARED */
 	char text[UHMM_SMAPS_LINE_BYTES];
 	char line[UHMM_SMAPS_LINE_BYTES];
 };

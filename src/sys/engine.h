@@ -49,6 +49,7 @@ enum uhmm_engine_hands {
  * @lock:   takes the core's lock again
  * @unlock: drops it for a long system call
  * @devmem: where device pages are
+ * @user_mode_only: the userfaultfd does not serve faults that the kernel takes
  */
 struct uhmm_engine_env {
 	void *ctx;
@@ -58,6 +59,7 @@ struct uhmm_engine_env {
 	void (*lock)(void *ctx);
 	void (*unlock)(void *ctx);
 	struct uhmm_devmem *devmem;
+	bool user_mode_only;
 };
 
 /** Descriptors of the program. Not owned; they outlive the engine. */

@@ -3,7 +3,15 @@
  * for every engine (engine_base.h)
  *
  * A mapping registered for write protection alone raises all events, and only
- * a write to a page that was protected waits. So that is what watching is.
+ * a write to a page that was protected waits. So that is what watching is for
+ * anonymous memory. With a file or shared memory behind it the kernel would
+ * treat such a mapping otherwise than it does others: a fault would map one page
+ * instead of those around it, and a fork would copy what it leaves to be faulted
+ * in. Registered for missing pages it does neither; then a page that is not
+ * even in the file waits, and gets what the kernel would put there. Pages around
+ * it are mapped as far as the mapping goes, so all of it is watched. Where the
+ * kernel's own accesses cannot wait for us this would make them fail, so there
+ * it is write protection for all.
  */
 #include <errno.h>
 
@@ -36,42 +44,62 @@ static bool next_unknown(const struct uhmm_engine *e, struct uhmm_range r,
 	return false;
 }
 
-/* Register @r for write protection; not every mapping can. */
-static int watch_piece(struct uhmm_engine *e, struct uhmm_range r)
+/* Does the kernel fill such a mapping from a file, or from shared memory? */
+static bool has_file(const struct uhmm_vma *vma)
 {
+	return (vma->shared || !vma->anon) && !vma->hugetlb;
+}
+
+/* Register @r, in @vma; not every mapping can be. */
+static int watch_piece(struct uhmm_engine *e, struct uhmm_range r,
+		       const struct uhmm_vma *vma)
+{
+	uint64_t mode = UFFDIO_REGISTER_MODE_WP;
 	int err = uhmm_trapset_reserve(&e->watched);
 
 	if (err)
 		return err;
-	err = uhmm_uffd_register(e->fds.uffd, r, UFFDIO_REGISTER_MODE_WP, NULL);
+	if (has_file(vma) && !e->env.user_mode_only) {
+		mode = UFFDIO_REGISTER_MODE_MISSING;
+		r = vma->range;
+	}
+	err = uhmm_uffd_register(e->fds.uffd, r, mode, NULL);
 	if (!err)
 		uhmm_trapset_add(&e->watched, r);
 	return err ? uhmm_engine_mm_error(e, err) : 0;
+}
+
+/* Watch @r, mapping by mapping. */
+static int watch_parts(struct uhmm_engine *e, struct uhmm_range r)
+{
+	while (r.start.val < r.end.val) {
+		struct uhmm_range part;
+		struct uhmm_vma vma;
+		int err = uhmm_maps_find(&e->maps, r.start, &vma);
+
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		part = uhmm_range_clip(r, vma.range);
+		if (uhmm_range_npages(part))
+			err = watch_piece(e, part, &vma);
+		if (err == -ESRCH || err == -ENOMEM)
+			return err;
+		r.start = vma.range.end;
+	}
+	return 0;
 }
 
 int uhmm_engine_op_watch(void *ctx, struct uhmm_range r)
 {
 	struct uhmm_engine *e = ctx;
 	struct uhmm_range piece;
+	int err;
 
 	while (next_unknown(e, r, &piece)) {
-		struct uhmm_range rest = piece;
-
 		r.start = piece.end;
-		while (rest.start.val < rest.end.val) {
-			struct uhmm_range part = rest;
-			int err = uhmm_engine_clip(e, &part);
-
-			if (err == -ENOENT) {
-				rest.start.val++;
-				continue;
-			}
-			if (!err)
-				err = watch_piece(e, part);
-			if (err == -ESRCH || err == -ENOMEM)
-				return err;
-			rest.start = part.end;
-		}
+		err = watch_parts(e, piece);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -118,7 +146,7 @@ static int relax_piece(struct uhmm_engine *e, struct uhmm_range r)
 	if (err)
 		return err < 0 ? err : 0;
 	err = uhmm_engine_unregister(e, &e->trapped, r);
-	return err ? err : watch_piece(e, r);
+	return err ? err : watch_parts(e, r);
 }
 
 int uhmm_engine_op_relax(void *ctx, struct uhmm_range r)

@@ -71,10 +71,16 @@ void case_dies_idle(void)
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 	unsigned char *p = page(7, FAKE_TAKE_PAGES);
 	unsigned char *q = page(6, FAKE_TAKE_PAGES);
+	unsigned char *shared = mmap(NULL, FAKE_TAKE_PAGES * size,
+				     PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int fd = open_device();
 	pthread_t t;
 
 	catch_sigbus();
+	EXPECT(shared != MAP_FAILED);
+	shared[0] = 5;
+	EXPECT(ioctl(fd, FAKE_TAKE, shared) == 0);
 	EXPECT(ioctl(fd, FAKE_TAKE, p) == 0);
 	EXPECT(ioctl(fd, FAKE_TAKE, q) == 0);
 	EXPECT(pthread_create(&t, NULL, touch_in_thread, p) == 0);
@@ -83,6 +89,8 @@ void case_dies_idle(void)
 	EXPECT(pthread_join(t, NULL) == 0);
 	check_lost(p, 7);
 	check_lost(q, 6);
+	/* shared memory was never anywhere else */
+	EXPECT(touch(shared) == 0 && shared[0] == 5);
 	/* what the program drops is fresh memory again */
 	EXPECT(madvise(p, size, MADV_DONTNEED) == 0);
 	EXPECT(touch(p) == 0 && p[0] == 0);

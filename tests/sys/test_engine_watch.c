@@ -147,6 +147,36 @@ START_TEST(test_fault_in_of_protected_pages)
 }
 END_TEST
 
+/* Shared memory: the kernel treats it as if nobody watched. */
+START_TEST(test_watched_shared_memory_faults_around)
+{
+	long addr = prog_call(&prog, in_map, 24, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS);
+
+	ck_assert_int_ne(addr, -1);
+	/* the kernel maps blocks of 16 pages, aligned */
+	prog.base = UHMM_VPN((uhmm_vpn_of((uint64_t)addr).val + 15) & ~15ull);
+	prog.npages = 8;
+	addr = addr_of(0);
+	prog_call(&prog, in_fill, addr, 6, 0);
+	prog_call(&prog, in_madvise, addr, (long)uhmm_bytes_of(8),
+		  MADV_DONTNEED);
+	watch(1, 1);
+	ck_assert(is_watched(0) && is_watched(7));
+	ck_assert_int_eq(prog_call(&prog, in_read, addr_of(2), 0, 0), 3);
+	for (uint64_t i = 0; i < 6; i++)
+		ck_assert(prog_pte(&prog, i) & UHMM_PTE_PRESENT);
+	ck_assert_uint_eq(prog.nfaults, 0);
+	/* what is not even there waits for us */
+	ck_assert_int_eq(prog_call(&prog, in_read, addr_of(6), 0, 0), 0);
+	prog_call(&prog, in_write, addr_of(7), 9, 0);
+	ck_assert_uint_eq(prog.nfaults, 2);
+	ck_assert_int_eq(prog_call(&prog, in_sum, addr, 8, 0), 21 + 9);
+	prog_call(&prog, in_unmap, addr, getpagesize(), 0);
+	ck_assert(!is_watched(0));
+}
+END_TEST
+
 START_TEST(test_note_fork_copies_what_is_known)
 {
 	struct uhmm_engine *child;
@@ -183,6 +213,7 @@ int main(void)
 		test_relax_keeps_protection,
 		test_relax_lets_a_waiter_go_on,
 		test_fault_in_of_protected_pages,
+		test_watched_shared_memory_faults_around,
 		test_note_fork_copies_what_is_known,
 	};
 
