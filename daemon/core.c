@@ -12,6 +12,7 @@
 #include "co.h"
 #include "mm/exclusive.h"
 #include "sys/pagesize.h"
+#include "wire/wire.h"
 
 /* When the kernel does not say: no transparent huge pages. */
 #define PMD_BYTES_DEFAULT (UINT64_C(2) << 20)
@@ -195,10 +196,21 @@ static int start_exclusive(struct core *c)
 	return err;
 }
 
+/* The kernel's test of get_user_pages(), whatever devices there are. */
+static int start_gup_test(struct core *c)
+{
+	c->gup_test = (struct uhmm_device){
+		.core = &c->hmm,
+		.ops = &uhmm_gup_test_ops,
+		.minor = UHMM_WIRE_MINOR_GUP_TEST,
+	};
+	return c->gup_test.ops->start(&c->gup_test);
+}
+
 int core_start_devices(struct core *c, const struct conf_device *conf,
 		       unsigned int n, const struct uhmm_device_ops *driver)
 {
-	if (start_exclusive(c))
+	if (start_exclusive(c) || start_gup_test(c))
 		return -ENOMEM;
 	for (unsigned int i = 0; i < n; i++) {
 		int err = start_device(c, &conf[i], driver);
@@ -226,12 +238,16 @@ void core_stop_devices(struct core *c)
 				  dev->minor);
 		c->ndevs--;
 	}
+	if (c->gup_test.driver)
+		c->gup_test.ops->stop(&c->gup_test);
 	if (c->exclusive.range)
 		uhmm_memunmap_device_private_pagemap(&c->exclusive);
 }
 
 struct uhmm_device *core_device(struct core *c, uint32_t minor)
 {
+	if (minor == UHMM_WIRE_MINOR_GUP_TEST)
+		return &c->gup_test;
 	for (unsigned int i = 0; i < c->ndevs; i++)
 		if (c->dev[i].minor == minor)
 			return &c->dev[i];

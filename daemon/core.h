@@ -28,6 +28,7 @@ struct core {
 	struct uhmm_device dev[CONF_DEVICES_MAX];
 	struct uhmm_pagemap exclusive;	/* for all of them */
 	unsigned int ndevs;		/* that are started */
+	struct uhmm_device gup_test;	/* no device, no memory */
 	struct uhmm_list waiters;	/* jobs in core_ops.wait */
 	sem_t lock;
 };
@@ -54,7 +55,7 @@ UHMM_CHECKED int core_start_devices(struct core *c,
  *  No open is left. */
 void core_stop_devices(struct core *c);
 
-/** core_device() - the device of @minor, or NULL */
+/** core_device() - the device of @minor as the wire has it, or NULL */
 struct uhmm_device *core_device(struct core *c, uint32_t minor);
 
 void core_lock(struct core *c);

@@ -127,6 +127,7 @@ static int copy_to(struct uhmm_user *user, uint64_t addr, const void *from,
 
 void uaccess_init(struct uaccess *ua, struct session *s)
 {
+	ua->user.mm = s->mm;
 	ua->user.copy_from = copy_from;
 	ua->user.copy_to = copy_to;
 	ua->s = s;

@@ -3,6 +3,7 @@
 #include "device.h"
 
 #include "devfd.h"
+#include "devpath.h"
 #include "libc.h"
 #include "request.h"
 #include "session.h"
@@ -17,50 +18,9 @@ static int fail(int err)
 
 /* ---- open ---- */
 
-static const char path_stem[] = "/dev/hmm_dmirror";
-#define STEM_BYTES (sizeof(path_stem) - 1)
-#define PATH_BYTES (STEM_BYTES + 2)	/* and a digit, and the final 0 */
-#define MINORS 4
-
-/* N of "/dev/hmm_dmirrorN", -1 other. Reads no byte past a difference. */
-static int minor_of(const char *path)
-{
-	for (size_t i = 0; i < STEM_BYTES; i++) {
-		if (path[i] != path_stem[i])
-			return -1;
-	}
-	if (path[STEM_BYTES] < '0' || path[STEM_BYTES] >= '0' + MINORS ||
-	    path[STEM_BYTES + 1])
-		return -1;
-	return path[STEM_BYTES] - '0';
-}
-
-/* minor_of() of a path the kernel has not looked at: it may be no address. */
-static int minor_of_unchecked(const char *path)
-{
-	char copy[PATH_BYTES];
-	uintptr_t page = getauxval(AT_PAGESZ);
-	size_t first = page - ((uintptr_t)path & (page - 1));
-	struct iovec to = { copy, sizeof(copy) };
-	struct iovec from[2] = {
-		{ (void *)(uintptr_t)path, sizeof(copy) },
-		{ NULL, 0 },
-	};
-
-	if (first < sizeof(copy)) {	/* the next page may not be there */
-		from[0].iov_len = first;
-		from[1].iov_base = (void *)((uintptr_t)path + first);
-		from[1].iov_len = sizeof(copy) - first;
-	}
-	if (uhmm_sys6(SYS_process_vm_readv, uhmm_sys0(SYS_getpid),
-		      uhmm_ptr(&to), 1, uhmm_ptr(from), 2, 0) != PATH_BYTES)
-		return -1;
-	return minor_of(copy);
-}
-
 bool uhmm_device_hides(const char *path, int flags)
 {
-	if (!(flags & O_CREAT) || minor_of_unchecked(path) < 0)
+	if (!(flags & O_CREAT) || uhmm_devpath_minor_unchecked(path) < 0)
 		return false;
 	if (uhmm_sys3(SYS_faccessat, AT_FDCWD, uhmm_ptr(path), F_OK) == 0)
 		return false;	/* a real one */
@@ -96,7 +56,7 @@ int uhmm_device_open(const char *path, int flags, int saved)
 	int minor, fd, err;
 
 	/* an absent file's path was read by the kernel, so it can be read */
-	if (!is_absence(errno) || (minor = minor_of(path)) < 0)
+	if (!is_absence(errno) || (minor = uhmm_devpath_minor(path)) < 0)
 		return -1;
 	err = check_open_flags(flags);
 	if (err)
@@ -155,6 +115,14 @@ static void populate(void *addr, size_t bytes, int prot)
 				MADV_POPULATE_READ);
 }
 
+/* No such thing in this driver, or no daemon to ask? */
+static int without_map(void)
+{
+	struct uhmm_session_ref ref;
+
+	return uhmm_session_have(&ref) ? -EIO : -ENODEV;
+}
+
 void *uhmm_device_mmap(struct uhmm_wire_token dev, void *addr, size_t bytes,
 		       int prot, int flags, off_t offset)
 {
@@ -172,7 +140,7 @@ void *uhmm_device_mmap(struct uhmm_wire_token dev, void *addr, size_t bytes,
 	msg.body.mmap.flags = (uint32_t)flags;
 	err = uhmm_request(&msg, &fd, UHMM_REQUEST_ATTACH);
 	if (err)
-		return fail_map(err == -ENODEV ? -EIO : err);
+		return fail_map(err == -ENODEV ? without_map() : err);
 	map = libc_mmap(addr, bytes, prot, flags & ~MAP_POPULATE, fd, 0);
 	(void)uhmm_sys1(SYS_close, fd);
 	if (map != MAP_FAILED)

@@ -33,7 +33,11 @@
  *   libc_file.c  and those of hooks_file.c
  *   device.c     open, close, ioctl, mmap of a device; mprotect,
  *                madvise, mremap, mincore
+<<<<<<< HEAD
  *   file.c       a device as a file: read, lseek, fstat and such
+=======
+ *   devpath.c    is this path a device
+>>>>>>> 4eaef8d (Serve the kernel's gup_test file, and let the suite reserve huge pages)
  *   devfd.c      is this descriptor a device, and which open of it
  *   request.c    a request on a channel of the session
  *   converse.c   one request, one reply, hands in between

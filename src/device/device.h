@@ -17,6 +17,7 @@
 
 /** Memory of the process that made a call. */
 struct uhmm_user {
+	struct uhmm_mm *mm;	/* its address space */
 	/**
 	 * copy_from(), copy_to() - (yields) @bytes between a buffer of ours
 	 * and @addr of the caller, with the caller's permissions, bringing
@@ -90,5 +91,8 @@ struct uhmm_file {
 
 /** The kernel's HMM test device (lib/test_hmm.c): driver of minors 0..3. */
 extern const struct uhmm_device_ops uhmm_dmirror_ops;
+
+/** The kernel's /sys/kernel/debug/gup_test (mm/gup_test.c). No memory. */
+extern const struct uhmm_device_ops uhmm_gup_test_ops;
 
 #endif

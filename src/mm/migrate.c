@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "mm/flight.h"
+#include "mm/gup.h"
 
 /* Runs handed to the engine in one call. */
 #define NRUNS 64
@@ -198,7 +199,7 @@ static void judge_all(struct uhmm_migrate_vma *args, const uint8_t *before,
 		    (still || uhmm_softleaf_is_device_coherent(
 				      uhmm_mm_leaf(args->mm, vpn_of(args, i)))))
 			set(args->protected_by_us, i);
-		if (!still)
+		if (!still || uhmm_mm_is_pinned(args->mm, vpn_of(args, i)))
 			continue;
 		args->src[i] =
 			judge(&args->vma, pte[i], before[i] & UHMM_PTE_WP);

@@ -65,6 +65,7 @@ int uhmm_mm_create(struct uhmm_core *core, const struct uhmm_mm_ops *ops,
 	mm->ops = ops;
 	mm->ops_ctx = ops_ctx;
 	uhmm_list_init(&mm->notifiers);
+	uhmm_list_init(&mm->pins);
 	uhmm_list_add_tail(&core->mms, &mm->link);
 	core->mm_by_slot[mm->slot] = mm;
 	record_of(mm)->pid = pid;

@@ -67,6 +67,7 @@ struct uhmm_mm {
 	const struct uhmm_mm_ops *ops;
 	void *ops_ctx;
 	struct uhmm_list notifiers;	/* of uhmm_notifier.link */
+	struct uhmm_list pins;		/* of uhmm_pin.link (gup.h) */
 };
 
 /**

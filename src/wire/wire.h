@@ -96,9 +96,12 @@ struct uhmm_msg_join {
 };
 
 struct uhmm_msg_open {
-	uint32_t minor;		/* N of /dev/hmm_dmirrorN */
+	uint32_t minor;		/* N of /dev/hmm_dmirrorN, or what follows */
 	uint32_t flags;		/* of open(2) */
 };
+
+/** minor of what is no device: /sys/kernel/debug/gup_test. */
+#define UHMM_WIRE_MINOR_GUP_TEST 1000u
 
 struct uhmm_msg_token {
 	struct uhmm_wire_token open;
