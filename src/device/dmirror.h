@@ -27,6 +27,10 @@
 /** Pages faulted or migrated at once. Not visible in any answer. */
 #define DMIRROR_PIECE 512
 
+/** Pages the kernel's driver faults in at once. Seen in what comes back from
+ * the device with them (uhmm_range_fault.batch). */
+#define DMIRROR_BATCH 64
+
 /** How long a command fights with invalidations before it says EBUSY. */
 #define DMIRROR_TIMEOUT_NS UINT64_C(1000000000)
 

@@ -167,6 +167,7 @@ static int fault_piece(struct dmirror *m, struct uhmm_range r, bool write)
 		.hmm_pfns = pfns,
 		.default_flags = UHMM_HMM_PFN_REQ_FAULT |
 				 (write ? UHMM_HMM_PFN_REQ_WRITE : 0),
+		.batch = DMIRROR_BATCH,
 		.pgmap = &m->dev->pgmap,
 	};
 	/* Watched before looked at: what changes later is told. */

@@ -213,6 +213,47 @@ static int satisfy(struct piece *p, uint64_t i, enum need need)
 	}
 }
 
+static void clip_end(uhmm_vpn_t *end, uint64_t to)
+{
+	if (end->val > to)
+		end->val = to;
+}
+
+/* How far the kernel goes when page @vpn needs a fault: to the end of the
+ * driver's batch, of the page table and of the mapping. */
+static uhmm_vpn_t fault_end(const struct piece *p, uhmm_vpn_t vpn)
+{
+	const struct uhmm_range_fault *call = p->call;
+	uint64_t pmd = p->mm->core->pmd_npages;
+	uint64_t at = vpn.val - call->range.start.val;
+	uhmm_vpn_t end = p->mm->ops->mapping_end(p->mm->ops_ctx, &p->vma);
+
+	clip_end(&end, call->range.end.val);
+	clip_end(&end, vpn.val - vpn.val % pmd + pmd);
+	if (call->batch)
+		clip_end(&end, vpn.val - at % call->batch + call->batch);
+	return end;
+}
+
+/*
+ * A page that needs a fault has the kernel fault in all behind it as well, and
+ * a fault of a page on the caller's own device brings that back, though the
+ * caller could have had it there.
+ */
+static int sweep(const struct piece *p, uhmm_vpn_t vpn)
+{
+	struct uhmm_range r = { vpn, fault_end(p, vpn) };
+	uhmm_softleaf_t leaf;
+	int err = 0;
+
+	for (; !err && uhmm_shadow_next(&p->mm->core->store, p->mm->slot,
+					&r.start, r.end, &leaf);
+	     r.start.val++)
+		if (uhmm_softleaf_is_device_private(leaf) && is_own(p, leaf))
+			err = uhmm_cpu_fault(p->mm, r.start, wants_write(p));
+	return err;
+}
+
 /* Look at every page; stop at the first that needs something. */
 static enum need look_all(struct piece *p, uint64_t *i)
 {
@@ -241,6 +282,8 @@ static int do_piece(struct piece *p)
 		if (need == NEED_NOTHING)
 			return 0;
 		err = satisfy(p, i, need);
+		if (!err && need != NEED_WAIT)
+			err = sweep(p, UHMM_VPN(p->range.start.val + i));
 		if (err)
 			return err;
 	}

@@ -34,6 +34,12 @@ struct uhmm_range_fault {
 					 * with DEVICE_PRIVATE or _COHERENT, a
 					 * device page number; else 0 */
 	uint64_t default_flags;		/* (in) 0 or REQ_FAULT [| REQ_WRITE] */
+	uint64_t batch;			/* (in) the kernel's driver asks for so
+					 * many pages at once; 0: for all. A
+					 * page that needs a fault brings those
+					 * behind it in the same batch, page
+					 * table and mapping back from the
+					 * caller's own device */
 	const struct uhmm_pagemap *pgmap; /* (in) whose private pages are own;
 					 * NULL nobody's */
 };

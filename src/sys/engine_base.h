@@ -99,6 +99,7 @@ UHMM_CHECKED int uhmm_engine_unregister(struct uhmm_engine *e,
 
 /* Operations that every engine does alike; see mm_ops.h. */
 int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma);
+uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma);
 int uhmm_engine_op_scan(void *ctx, struct uhmm_range r, uint8_t *pte);
 int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_watch(void *ctx, struct uhmm_range r);

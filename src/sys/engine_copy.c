@@ -273,6 +273,7 @@ static int copy_give(void *ctx, struct uhmm_run *run, unsigned int nruns)
 
 static const struct uhmm_mm_ops copy_ops = {
 	.vma_find = uhmm_engine_op_vma_find,
+	.mapping_end = uhmm_engine_op_mapping_end,
 	.scan = uhmm_engine_op_scan,
 	.trap = copy_trap,
 	.untrap = uhmm_engine_op_untrap,

@@ -21,7 +21,8 @@
 struct entry {
 	uint64_t start, end;	/* addresses */
 	bool read, write, exec, shared;
-	uint64_t inode;
+	uint64_t inode, device;
+	uint64_t offset;	/* in the file, in bytes */
 	uint64_t page_bytes;	/* 0: not known */
 	char name[NAME_BYTES];	/* "" for none, or one too long */
 };
@@ -125,6 +126,10 @@ static void judge(const struct uhmm_maps *maps, const struct entry *e,
 		.hugetlb = e->page_bytes ? e->page_bytes > uhmm_page_bytes() :
 					   is_hugetlb_by_text(maps, e),
 	};
+	if (e->inode) {
+		vma->file = e->device << 40 ^ e->inode;
+		vma->file_page = e->offset / uhmm_page_bytes();
+	}
 	judge_special(maps, e, vma);
 }
 
@@ -166,6 +171,8 @@ static int find_by_query(const struct uhmm_maps *maps, uint64_t addr,
 	e->exec = q.vma_flags & UHMM_PROCMAP_EXECUTABLE;
 	e->shared = q.vma_flags & UHMM_PROCMAP_SHARED;
 	e->inode = q.inode;
+	e->device = (uint64_t)q.dev_major << 20 | q.dev_minor;
+	e->offset = q.vma_offset;
 	e->page_bytes = q.vma_page_size;
 	return 0;
 }
@@ -173,13 +180,14 @@ static int find_by_query(const struct uhmm_maps *maps, uint64_t addr,
 /* "start-end perms offset major:minor inode   name" */
 static bool parse_line(const char *line, struct entry *e)
 {
-	unsigned long start, end, inode;
+	unsigned long start, end, offset, inode;
+	unsigned int major, minor;
 	char perms[5];
 	int name = 0;
 	size_t length;
 
-	if (sscanf(line, "%lx-%lx %4s %*x %*x:%*x %lu %n", &start, &end,
-		   perms, &inode, &name) != 4 || !name)
+	if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu %n", &start, &end, perms,
+		   &offset, &major, &minor, &inode, &name) != 7 || !name)
 		return false;
 	*e = (struct entry){
 		.start = start,
@@ -189,6 +197,8 @@ static bool parse_line(const char *line, struct entry *e)
 		.exec = perms[2] == 'x',
 		.shared = perms[3] == 's',
 		.inode = inode,
+		.device = (uint64_t)major << 20 | minor,
+		.offset = offset,
 	};
 	length = strlen(line + name);
 	if (length < sizeof(e->name))

@@ -39,6 +39,8 @@ struct uhmm_vma {
 	bool special;		/* IO, PFNMAP, MIXEDMAP, DONTEXPAND: vdso,
 				 * vvar, a mapped device */
 	bool pfnmap;		/* of these, IO or PFNMAP: no pages behind it */
+	uint64_t file;		/* tells files apart; 0: none */
+	uint64_t file_page;	/* page of it that is at @range.start */
 };
 
 /**
@@ -92,6 +94,13 @@ struct uhmm_mm_ops {
 	 * -ESRCH
 	 */
 	int (*vma_find)(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma);
+
+	/**
+	 * mapping_end() - where the program's mapping that @vma is a part of
+	 * ends. What is trapped or watched of a mapping is one of its own for
+	 * vma_find(), and may remain one.
+	 */
+	uhmm_vpn_t (*mapping_end)(void *ctx, const struct uhmm_vma *vma);
 
 	/**
 	 * scan() - page table state of each page of @r, enum uhmm_pte bits in

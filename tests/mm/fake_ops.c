@@ -87,6 +87,12 @@ static int op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
 	return 0;
 }
 
+static uhmm_vpn_t op_mapping_end(void *ctx, const struct uhmm_vma *vma)
+{
+	(void)ctx;
+	return vma->range.end;
+}
+
 static int op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
 {
 	struct fake_mm *m = ctx;
@@ -469,6 +475,7 @@ static int64_t op_write(void *ctx, uhmm_vpn_t vpn, uint64_t npages,
 
 const struct uhmm_mm_ops fake_ops = {
 	.vma_find = op_vma_find,
+	.mapping_end = op_mapping_end,
 	.scan = op_scan,
 	.trap = op_trap,
 	.untrap = op_untrap,

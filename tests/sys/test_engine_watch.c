@@ -103,6 +103,31 @@ START_TEST(test_watched_can_be_trapped_and_relaxed)
 }
 END_TEST
 
+/* Parts of a mapping that we watch or trap are mappings of their own for the
+ * kernel, and are faulted in as such: they stay apart for ever. The program
+ * sees one. */
+START_TEST(test_mapping_end_is_the_programs)
+{
+	struct uhmm_vma vma;
+
+	prog_map(&prog, 16, false);
+	prog_call(&prog, in_unmap, addr_of(15), getpagesize(), 0);
+	watch(3, 2);
+	prog_call(&prog, in_fill, addr_of(0), 15, 0);
+	prog_take(&prog, 8, 2);
+	for (uint64_t i = 0; i < 15; i++) {
+		ck_assert_int_eq(prog.ops->vma_find(
+			prog.engine, UHMM_VPN(prog.base.val + i), &vma), 0);
+		ck_assert_uint_eq(prog.ops->mapping_end(prog.engine, &vma).val,
+				  prog.base.val + 15);
+	}
+	prog_call(&prog, in_protect, addr_of(4), getpagesize(), PROT_READ);
+	ck_assert_int_eq(prog.ops->vma_find(prog.engine, prog.base, &vma), 0);
+	ck_assert_uint_eq(prog.ops->mapping_end(prog.engine, &vma).val,
+			  prog.base.val + 4);
+}
+END_TEST
+
 START_TEST(test_relax_keeps_protection)
 {
 	prog_map(&prog, 4, true);
@@ -210,6 +235,7 @@ int main(void)
 		test_protect_stops_writes_only,
 		test_watch_leaves_out_what_it_cannot,
 		test_watched_can_be_trapped_and_relaxed,
+		test_mapping_end_is_the_programs,
 		test_relax_keeps_protection,
 		test_relax_lets_a_waiter_go_on,
 		test_fault_in_of_protected_pages,

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* engine_vma.c - the program's mappings as they are without us: mapping_end(),
+ * the same for every engine (engine_base.h)
+ *
+ * What we register of a mapping is a mapping of its own for the kernel, and may
+ * remain one when it is not registered any more. So a mapping that ends at
+ * something of ours is looked at together with its neighbour: alike, and one
+ * the continuation of the other, they are one to the program.
+ */
+#include "sys/engine_base.h"
+
+/* May the border at @vpn be one that we made, now or before? */
+static bool is_ours(struct uhmm_engine *e, uint64_t vpn)
+{
+	return vpn && (uhmm_engine_op_is_watched(e, UHMM_VPN(vpn - 1)) ||
+		       uhmm_engine_op_is_watched(e, UHMM_VPN(vpn)));
+}
+
+/* Is @b what follows @a in one mapping? */
+static bool continues(const struct uhmm_vma *a, const struct uhmm_vma *b)
+{
+	return a->range.end.val == b->range.start.val && a->read == b->read &&
+	       a->write == b->write && a->exec == b->exec &&
+	       a->shared == b->shared && a->anon == b->anon &&
+	       a->hugetlb == b->hugetlb && a->special == b->special &&
+	       a->pfnmap == b->pfnmap && a->file == b->file &&
+	       (!a->file || a->file_page + uhmm_range_npages(a->range) ==
+				    b->file_page);
+}
+
+uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_vma last = *vma, next;
+
+	while (is_ours(e, last.range.end.val) &&
+	       uhmm_maps_find(&e->maps, last.range.end, &next) == 0 &&
+	       continues(&last, &next))
+		last = next;
+	return last.range.end;
+}
