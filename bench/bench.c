@@ -2,15 +2,75 @@
 /* bench.c - samples, median, JSON (bench.h) */
 #include "bench.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Pages touched for the yardstick, and how often. */
-#define TOUCH_NPAGES 8192
-#define TOUCH_TIMES 9
+/* Pages touched for one sample of the yardstick. */
+#define TOUCH_NPAGES 1024
+
+struct bench_options bench_options = { .times = 9 };
+
+int bench_parse(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "quick", no_argument, NULL, 'q' },
+		{ "only", required_argument, NULL, 'o' },
+		{ 0 },
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		if (opt == 'q') {
+			bench_options.quick = true;
+			bench_options.times = 5;
+		} else if (opt == 'o') {
+			bench_options.only = optarg;
+		} else {
+			fputs("usage: [--quick] [--only NAME,NAME...]\n",
+			      stderr);
+			exit(2);
+		}
+	}
+	return optind;
+}
+
+bool bench_wants(const char *name)
+{
+	const char *at = bench_options.only;
+	size_t len = name ? strlen(name) : 0;
+
+	if (!name)
+		return false;
+	while (at) {
+		size_t n = strcspn(at, ",");
+
+		if (n == len && !strncmp(at, name, n))
+			return true;
+		at = at[n] ? at + n + 1 : NULL;
+	}
+	return !bench_options.only;
+}
+
+_Noreturn void bench_die(const char *what)
+{
+	fprintf(stderr, "bench: ");
+	perror(what);
+	exit(1);
+}
+
+size_t bench_page(void)
+{
+	static size_t page;
+
+	if (!page)
+		page = (size_t)sysconf(_SC_PAGESIZE);
+	return page;
+}
 
 uint64_t bench_now_ns(void)
 {
@@ -20,12 +80,45 @@ uint64_t bench_now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+unsigned char *bench_map(uint64_t npages)
+{
+	unsigned char *p = mmap(NULL, npages * bench_page(),
+				PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		bench_die("mmap");
+	madvise(p, npages * bench_page(), MADV_NOHUGEPAGE);
+	return p;
+}
+
+void bench_yardstick(struct bench *b)
+{
+	volatile unsigned char *p = bench_map(TOUCH_NPAGES);
+	uint64_t from = bench_now_ns();
+
+	for (size_t i = 0; i < TOUCH_NPAGES; i++)
+		p[i * bench_page()] = 1;
+	if (b->n < BENCH_SAMPLES_MAX)
+		b->touch_ns[b->n] =
+			(double)(bench_now_ns() - from) / TOUCH_NPAGES;
+	munmap((void *)p, TOUCH_NPAGES * bench_page());
+}
+
+void bench_add_ns(struct bench *b, double ns)
+{
+	if (b->n == BENCH_SAMPLES_MAX)
+		return;
+	if (b->touch_ns[b->n] == 0)
+		bench_yardstick(b);
+	b->ns[b->n++] = ns;
+}
+
 void bench_add(struct bench *b, uint64_t from_ns, uint64_t units)
 {
 	uint64_t ns = bench_now_ns() - from_ns;
 
-	if (b->n < BENCH_SAMPLES_MAX)
-		b->ns[b->n++] = (double)ns / (double)units;
+	bench_add_ns(b, (double)ns / (double)units);
 }
 
 static int by_size(const void *a, const void *b)
@@ -35,67 +128,36 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(double *v, unsigned int n)
+double bench_median(double *v, unsigned int n)
 {
 	qsort(v, n, sizeof(*v), by_size);
 	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-/* Touch fresh anonymous memory once. */
-static void touch_once(struct bench *b)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t bytes = TOUCH_NPAGES * page;
-	volatile char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t from;
-
-	if (p == MAP_FAILED) {
-		perror("bench: mmap");
-		exit(1);
-	}
-	madvise((void *)p, bytes, MADV_NOHUGEPAGE);
-	from = bench_now_ns();
-	for (size_t i = 0; i < bytes; i += page)
-		p[i] = 1;
-	bench_add(b, from, TOUCH_NPAGES);
-	munmap((void *)p, bytes);
-}
-
-double bench_first_touch_ns(void)
-{
-	static double ns;
-	struct bench b = { .name = "first_touch" };
-
-	if (ns > 0)
-		return ns;
-	for (int i = 0; i < TOUCH_TIMES; i++)
-		touch_once(&b);
-	ns = median(b.ns, b.n);
-	return ns;
-}
-
+/* What the environment says, if it says something. */
 static const char *env(const char *name)
 {
 	const char *value = getenv(name);
 
-	return value ? value : "none";
+	return value && value[0] ? value : "none";
 }
 
 void bench_print(const struct bench *b)
 {
-	struct bench sorted = *b;
-	double touch = bench_first_touch_ns(), mid;
+	struct bench s = *b;
+	double touch, mid;
 
-	if (!b->n)
+	if (!b->n || !bench_wants(b->name))
 		return;
-	mid = median(sorted.ns, sorted.n);
+	mid = bench_median(s.ns, s.n);
+	touch = bench_median(s.touch_ns, s.n);
 	printf("{\"bench\": \"%s\", \"engine\": \"%s\", \"loop\": \"%s\", "
-	       "\"ns_per_%s\": %.1f, \"ratio\": %.3f, "
+	       "\"ns_per_%s\": %.1f, \"ratio\": %.4g, \"min_ratio\": %.4g, "
 	       "\"first_touch_ns\": %.1f, \"n\": %u, "
-	       "\"min\": %.1f, \"max\": %.1f}\n",
-	       b->name, env("UHMM_ENGINE"), env("UHMM_LOOP"),
-	       b->unit ? b->unit : "page", mid, mid / touch, touch, b->n,
-	       sorted.ns[0], sorted.ns[sorted.n - 1]);
+	       "\"min\": %.1f, \"max\": %.1f%s}\n",
+	       b->name, env("UHMM_BENCH_ENGINE"), env("UHMM_BENCH_LOOP"),
+	       b->unit ? b->unit : "page", mid, mid / touch,
+	       s.ns[0] / s.touch_ns[0], touch, b->n, s.ns[0], s.ns[b->n - 1],
+	       b->extra ? b->extra : "");
 	fflush(stdout);
 }

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* bench_floor.c - what the kernel alone costs: the floors of our figures
+ *
+ * Minimal handlers of page faults in another process, which do nothing but
+ * answer, and the single steps a migration by copy is made of. Not run under
+ * uhmm.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define NPAGES 4096
+#define NPROCS_MAX 8
+
+/* Any page of any content: what a handler answers with. */
+static unsigned char *source;
+
+/* ---- a userfaultfd and who serves it ---- */
+
+static int open_uffd(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0) {
+		fprintf(stderr, "bench: no floors: userfaultfd: %s\n",
+			strerror(errno));
+		exit(77);
+	}
+	if (ioctl(fd, UFFDIO_API, &api))
+		bench_die("UFFDIO_API");
+	return fd;
+}
+
+static void trap(int uffd, void *mem)
+{
+	struct uffdio_register r = {
+		.range = { (uintptr_t)mem, NPAGES * bench_page() },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	if (ioctl(uffd, UFFDIO_REGISTER, &r))
+		bench_die("UFFDIO_REGISTER");
+}
+
+static int64_t copy(int uffd, uint64_t to, const void *from, uint64_t npages)
+{
+	struct uffdio_copy c = { .dst = to, .src = (uintptr_t)from,
+				 .len = npages * bench_page() };
+
+	return ioctl(uffd, UFFDIO_COPY, &c) ? -errno : c.copy;
+}
+
+/* The whole of a handler: sleep, read, answer. */
+static void serve(int uffd)
+{
+	struct pollfd p = { .fd = uffd, .events = POLLIN };
+	struct uffd_msg msg;
+
+	for (;;) {
+		ssize_t n = read(uffd, &msg, sizeof(msg));
+
+		if (n == (ssize_t)sizeof(msg))
+			copy(uffd, msg.arg.pagefault.address &
+					   ~(uint64_t)(bench_page() - 1),
+			     source, 1);
+		else if (poll(&p, 1, -1) < 0)
+			_exit(1);
+	}
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		bench_die("sched_setaffinity");
+}
+
+static pid_t start_handler(int uffd)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		bench_die("fork");
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	serve(uffd);
+	_exit(0);
+}
+
+static void end_handler(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void touch_all(unsigned char *mem)
+{
+	for (size_t i = 0; i < NPAGES; i++)
+		((volatile unsigned char *)mem)[i * bench_page()] = 1;
+}
+
+/* Faults served by another process. */
+static void measure_faults(const char *name, bool same_cpu)
+{
+	struct bench b = { .name = name };
+	unsigned char *mem = bench_map(NPAGES);
+	cpu_set_t before;
+	pid_t pid;
+	int uffd;
+
+	if (!bench_wants(name))
+		return;
+	sched_getaffinity(0, sizeof(before), &before);
+	if (same_cpu)
+		pin(sched_getcpu());
+	uffd = open_uffd();
+	trap(uffd, mem);
+	pid = start_handler(uffd);
+	for (unsigned int i = 0; i < bench_options.times; i++) {
+		uint64_t from;
+
+		madvise(mem, NPAGES * bench_page(), MADV_DONTNEED);
+		bench_yardstick(&b);
+		from = bench_now_ns();
+		touch_all(mem);
+		bench_add(&b, from, NPAGES);
+	}
+	end_handler(pid);
+	close(uffd);
+	sched_setaffinity(0, sizeof(before), &before);
+	munmap(mem, NPAGES * bench_page());
+	bench_print(&b);
+}
+
+/* ---- two programs at once, each with a handler beside it ---- */
+
+struct board {
+	_Atomic unsigned int ready, done, round;
+};
+
+static void fault_in_rounds(struct board *board, int cpu)
+{
+	unsigned char *mem = bench_map(NPAGES);
+	pid_t pid;
+	int uffd;
+
+	pin(cpu);
+	uffd = open_uffd();
+	trap(uffd, mem);
+	pid = start_handler(uffd);
+	for (unsigned int i = 1; i <= bench_options.times; i++) {
+		madvise(mem, NPAGES * bench_page(), MADV_DONTNEED);
+		atomic_fetch_add(&board->ready, 1);
+		while (atomic_load(&board->round) < i)
+			usleep(100);
+		touch_all(mem);
+		atomic_fetch_add(&board->done, 1);
+	}
+	end_handler(pid);
+	_exit(0);
+}
+
+static void measure_scale(const char *name, unsigned int n)
+{
+	struct bench b = { .name = name, .unit = "fault" };
+	struct board *board = mmap(NULL, sizeof(*board),
+				   PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	long ncpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (!bench_wants(name) || board == MAP_FAILED)
+		return;
+	for (unsigned int i = 0; i < n; i++)
+		if (fork() == 0)
+			fault_in_rounds(board, (int)(i % (unsigned int)ncpus));
+	for (unsigned int i = 1; i <= bench_options.times; i++) {
+		uint64_t from;
+
+		while (atomic_load(&board->ready) < i * n)
+			usleep(100);
+		bench_yardstick(&b);
+		from = bench_now_ns();
+		atomic_store(&board->round, i);
+		while (atomic_load(&board->done) < i * n)
+			usleep(50);
+		bench_add(&b, from, (uint64_t)n * NPAGES);
+	}
+	while (wait(NULL) > 0)
+		;
+	munmap(board, sizeof(*board));
+	bench_print(&b);
+}
+
+/* ---- the steps of a migration by copy ---- */
+
+static void measure_steps(void)
+{
+	struct bench in = { .name = "bare_copy_bulk" };
+	struct bench drop = { .name = "bare_drop_bulk" };
+	struct bench out = { .name = "bare_memread_bulk" };
+	unsigned char *mem = bench_map(NPAGES), *to = bench_map(NPAGES);
+	int uffd, memfd;
+
+	if (!bench_wants(in.name) && !bench_wants(drop.name) &&
+	    !bench_wants(out.name))
+		return;
+	memfd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	uffd = open_uffd();
+	trap(uffd, mem);
+	memset(to, 1, NPAGES * bench_page());
+	for (unsigned int i = 0; i < bench_options.times; i++) {
+		uint64_t from;
+
+		bench_yardstick(&in);
+		from = bench_now_ns();
+		if (copy(uffd, (uintptr_t)mem, to, NPAGES) < 0)
+			bench_die("UFFDIO_COPY");
+		bench_add(&in, from, NPAGES);
+		bench_yardstick(&out);
+		from = bench_now_ns();
+		if (pread(memfd, to, NPAGES * bench_page(),
+			  (off_t)(uintptr_t)mem) < 0)
+			bench_die("/proc/self/mem");
+		bench_add(&out, from, NPAGES);
+		bench_yardstick(&drop);
+		from = bench_now_ns();
+		madvise(mem, NPAGES * bench_page(), MADV_DONTNEED);
+		bench_add(&drop, from, NPAGES);
+	}
+	close(uffd);
+	close(memfd);
+	bench_print(&in);
+	bench_print(&out);
+	bench_print(&drop);
+}
+
+/* ---- plain memory ---- */
+
+static void measure_touch(void)
+{
+	struct bench b = { .name = "first_touch" };
+
+	for (unsigned int i = 0; i < bench_options.times * 3; i++) {
+		bench_yardstick(&b);
+		bench_add_ns(&b, b.touch_ns[b.n]);
+	}
+	bench_print(&b);
+}
+
+static void measure_memcpy(void)
+{
+	struct bench b = { .name = "memcpy" };
+	size_t bytes = (size_t)16384 * bench_page();
+	unsigned char *from_mem = bench_map(16384), *to = bench_map(16384);
+
+	if (!bench_wants(b.name))
+		return;
+	memset(from_mem, 1, bytes);
+	memset(to, 2, bytes);
+	for (unsigned int i = 0; i < bench_options.times; i++) {
+		uint64_t from;
+
+		bench_yardstick(&b);
+		from = bench_now_ns();
+		memcpy(to, from_mem, bytes);
+		bench_add(&b, from, 16384);
+	}
+	bench_print(&b);
+}
+
+int main(int argc, char **argv)
+{
+	if (bench_parse(argc, argv) != argc)
+		return 2;
+	source = bench_map(1);
+	memset(source, 1, bench_page());
+	measure_touch();
+	measure_memcpy();
+	measure_faults("bare_uffd_poll", false);
+	measure_faults("bare_uffd_samecpu", true);
+	measure_scale("bare_scale_1", 1);
+	measure_scale("bare_scale_2", 2);
+	measure_steps();
+	return 0;
+}
