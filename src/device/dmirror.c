@@ -222,9 +222,14 @@ static int check(struct dmirror_call *call)
 
 static int run_command(struct dmirror_call *call, uint64_t nr)
 {
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (commands[i].nr == nr)
-			return commands[i].run(call);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		int err;
+
+		if (commands[i].nr != nr)
+			continue;
+		err = uhmm_dmirror_look(call->mirror, call->range);
+		return err ? err : commands[i].run(call);
+	}
 	return -EINVAL;
 }
 

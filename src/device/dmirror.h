@@ -7,7 +7,9 @@
  * entries out when the program's pages change.
  *
  * Pages it has entries of are watched, so that what the program does to them is
- * told; where a mapping cannot be (a file on disk) entries are kept for the
+ * told. Where it is not (dmirror_look.c) an entry says what it was made for, and
+ * it is looked at before it is used; what can be neither watched nor looked at
+ * (memory that the program's own userfaultfd has) keeps its entries for the
  * length of one command only.
  *
  * Map:  dmirror.c          life of device and mirror, commands, checks
@@ -15,6 +17,7 @@
  *       dmirror_migrate.c  MIGRATE_TO_DEV, MIGRATE_TO_SYS, CPU fault, eviction
  *       dmirror_snapshot.c SNAPSHOT
  *       dmirror_exclusive.c EXCLUSIVE, CHECK_EXCLUSIVE
+ *       dmirror_look.c     entries that nobody takes out
  */
 #ifndef UHMM_DEVICE_DMIRROR_H
 #define UHMM_DEVICE_DMIRROR_H
@@ -39,6 +42,11 @@ enum dmirror_entry {
 	DMIRROR_ENTRY_VALID = 1 << 0,
 	DMIRROR_ENTRY_WRITE = 1 << 1,
 	DMIRROR_ENTRY_ATOMIC = 1 << 2,	/* this mirror has it for itself */
+	/* Look before use: holds as long as the page is the one that the upper
+	 * 32 bits tell, */
+	DMIRROR_ENTRY_LOOK = 1 << 3,
+	DMIRROR_ENTRY_FILE = 1 << 4,	/* is the file's own, or no longer, */
+	DMIRROR_ENTRY_SINGLE = 1 << 5,	/* a copy mapped once, or more often */
 };
 
 /**
@@ -60,6 +68,7 @@ struct dmirror {
 	struct uhmm_notifier notifier;
 	struct uhmm_table pt;		/* vpn -> enum dmirror_entry */
 	uint64_t flags;			/* UHMM_DMIRROR_FLAG_* */
+	bool looks;			/* pt has had a DMIRROR_ENTRY_LOOK */
 };
 
 /** One command: whose, from whom, what. */
@@ -101,6 +110,23 @@ bool uhmm_dmirror_next(const struct dmirror *m, uhmm_vpn_t *vpn,
 
 /** uhmm_dmirror_forget() - take the entries of @r out */
 void uhmm_dmirror_forget(struct dmirror *m, struct uhmm_range r);
+
+/** uhmm_dmirror_can_look() - can pages of @vma be told from others by a look? */
+bool uhmm_dmirror_can_look(const struct uhmm_vma *vma);
+
+/**
+ * uhmm_dmirror_note() - add to @entry[], of the pages @r of @vma, what they are
+ * to be looked at for before use, where nobody tells of a change
+ * @r: at most DMIRROR_PIECE pages
+ * Return: 0; -ESRCH; -ENOMEM
+ */
+UHMM_CHECKED int uhmm_dmirror_note(const struct dmirror *m,
+				   const struct uhmm_vma *vma,
+				   struct uhmm_range r, uint64_t *entry);
+
+/** uhmm_dmirror_look() - first thing of a command: entries of @r that do not
+ * hold any more are taken out. 0; -ENOMEM */
+UHMM_CHECKED int uhmm_dmirror_look(struct dmirror *m, struct uhmm_range r);
 
 /** uhmm_dmirror_is_own() - can the device reach the page at @vpn in device
  * memory: on this mirror's device, or exclusively this mirror's? */

@@ -89,21 +89,56 @@ int64_t uhmm_dmirror_copy_out(struct dmirror *m, struct uhmm_range r,
 	return copy_pages(m, r, buf, false);
 }
 
-/* Put what the range fault said into the page table. */
-static int store_all(struct dmirror *m, struct uhmm_range r,
-		     const uint64_t *pfns)
+/* The entries that what the range fault said stands for, in its place; @r is
+ * part of one mapping, or of holes by now. */
+static int make_entries(struct dmirror *m, const struct uhmm_vma *vma,
+			struct uhmm_range r, uint64_t *pfns)
 {
-	for (uint64_t i = 0; i < uhmm_range_npages(r); i++) {
-		uint64_t entry = DMIRROR_ENTRY_VALID;
-		int err;
+	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
+		pfns[i] = DMIRROR_ENTRY_VALID |
+			  (pfns[i] & UHMM_HMM_PFN_WRITE ? DMIRROR_ENTRY_WRITE :
+							  0);
+	if (!uhmm_dmirror_can_look(vma))
+		return 0;
+	m->looks = true;
+	return uhmm_dmirror_note(m, vma, r, pfns);
+}
 
-		if (pfns[i] & UHMM_HMM_PFN_WRITE)
-			entry |= DMIRROR_ENTRY_WRITE;
-		err = uhmm_dmirror_store(m, UHMM_VPN(r.start.val + i), entry);
+static int store_entries(struct dmirror *m, struct uhmm_range r,
+			 const uint64_t *entry)
+{
+	int err = 0;
+
+	for (uint64_t i = 0; !err && i < uhmm_range_npages(r); i++)
+		err = uhmm_dmirror_store(m, UHMM_VPN(r.start.val + i),
+					 entry[i]);
+	return err;
+}
+
+/* Put what the range fault said into the page table. */
+static int store_all(struct dmirror *m, struct uhmm_range r, uint64_t *pfns)
+{
+	struct uhmm_range rest = r;
+	struct uhmm_vma vma;
+
+	while (rest.start.val < rest.end.val) {
+		struct uhmm_range part = rest;
+		int err = m->mm->ops->vma_find(m->mm->ops_ctx, rest.start,
+					       &vma);
+
+		if (err && err != -ENOENT)
+			return err;
+		if (!err && uhmm_range_has(vma.range, rest.start))
+			part = uhmm_range_clip(rest, vma.range);
+		else
+			vma = (struct uhmm_vma){ .range = rest };
+		err = make_entries(m, &vma, part,
+				   pfns + (part.start.val - r.start.val));
 		if (err)
 			return err;
+		rest.start = part.end;
 	}
-	return 0;
+	return store_entries(m, r, pfns);
 }
 
 static bool is_read_only(uint64_t pfn)
@@ -202,13 +237,15 @@ static int fault_rest(struct dmirror *m, struct uhmm_range r, bool write)
 	return 0;
 }
 
-/* Entries of pages that nobody watches do not outlive the command. */
+/* Entries of pages that nobody watches or looks at do not outlive the
+ * command. */
 static void forget_unwatched(struct dmirror *m, struct uhmm_range r)
 {
 	uhmm_dpfn_t dpfn;
 
 	for (; uhmm_dmirror_next(m, &r.start, r.end); r.start.val++)
-		if (!uhmm_dmirror_is_own(m, r.start, &dpfn) &&
+		if (!(uhmm_dmirror_entry(m, r.start) & DMIRROR_ENTRY_LOOK) &&
+		    !uhmm_dmirror_is_own(m, r.start, &dpfn) &&
 		    !m->mm->ops->is_watched(m->mm->ops_ctx, r.start))
 			uhmm_dmirror_forget(m, uhmm_range_of(r.start, 1));
 }

@@ -83,6 +83,8 @@ static int op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
 		.hugetlb = m->pte[vpn.val].kind.hugetlb,
 		.special = m->pte[vpn.val].kind.special,
 		.pfnmap = m->pte[vpn.val].kind.pfnmap,
+		.file = (uintptr_t)m->pte[vpn.val].file,
+		.file_page = m->pte[vpn.val].offset,
 	};
 	return 0;
 }

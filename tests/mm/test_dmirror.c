@@ -299,6 +299,59 @@ START_TEST(test_read_write_count_faults_of_untouched_memory)
 }
 END_TEST
 
+/* Files are not watched: what the mirror knows of them is looked at again. */
+START_TEST(test_read_of_private_file)
+{
+	fake_map(rig.m, RIG_VPN, 8, &private_file);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 1);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 0);
+	/* the program gets a copy of one page */
+	fake_put(rig.m, RIG_VPN + 3, 1, 7);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 3, 0);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 1);
+	ck_assert_uint_eq(rig_buffer(3), 7);
+	fake_put(rig.m, RIG_VPN + 3, 1, 8);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 0);
+	ck_assert_uint_eq(rig_buffer(3), 8);
+	rig_fill_buffer(8, 20);
+	rig_ok(rig.file, RIG_WRITE, RIG_VPN + 3, 1, 0);
+	rig_ok(rig.file, RIG_WRITE, RIG_VPN, 8, 1);
+	rig_ok(rig.file, RIG_WRITE, RIG_VPN, 8, 0);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 0);
+	/* dropped, it is the file's again */
+	fake_dontneed(rig.m, RIG_VPN + 5, 1);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 5, 0);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 1);
+	fork_and_exit();
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 1);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 0);
+}
+END_TEST
+
+START_TEST(test_read_of_shared_file)
+{
+	static const struct fake_kind shared_file = {
+		.read = true, .write = true, .shared = true, .file = true,
+	};
+
+	fake_map(rig.m, RIG_VPN, 8, &shared_file);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 1);
+	fake_put(rig.m, RIG_VPN, 8, 7);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 0);
+	rig_buffer_is(8, 7);
+	fake_protect(rig.m, RIG_VPN, 8, &fake_ro);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 1);
+	fake_unmap(rig.m, RIG_VPN + 2, 6);
+	fake_map(rig.m, RIG_VPN + 2, 6, &shared_file);
+	(void)fake_touch(rig.m, RIG_VPN + 2, false);
+	rig_ok(rig.file, RIG_READ, RIG_VPN + 2, 1, 1);
+	fake_unmap(rig.m, RIG_VPN + 2, 6);
+	rig_fails(rig.file, RIG_READ, RIG_VPN, 8, -EFAULT);
+	fake_map(rig.m, RIG_VPN + 2, 6, &fake_rw);
+	rig_ok(rig.file, RIG_READ, RIG_VPN + 2, 6, 1);
+}
+END_TEST
+
 /* A CPU that writes where the device may only read makes a new page. */
 START_TEST(test_read_after_cpu_write_to_the_zero_page)
 {
@@ -605,6 +658,8 @@ UNIT_RIG_MAIN("dmirror", UNIT_TABLE(test_ioctl_bad_range, bad_ranges),
 	      UNIT_TEST(test_read_sweeps_within_a_page_table),
 	      UNIT_TEST(test_read_write_count_faults),
 	      UNIT_TEST(test_read_write_count_faults_of_untouched_memory),
+	      UNIT_TEST(test_read_of_private_file),
+	      UNIT_TEST(test_read_of_shared_file),
 	      UNIT_TEST(test_read_after_cpu_write_to_the_zero_page),
 	      UNIT_TEST(test_close_leaves_ordinary_memory),
 	      UNIT_TEST(test_read_page_vanishes_once),
