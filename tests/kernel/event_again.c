@@ -13,7 +13,7 @@ static void everything_is_again(int uffd, char *p, char *fill)
 
 	FACT_IS(fact_copy_mode(uffd, p, fill, 1, 0, &done), -EAGAIN,
 		"COPY is EAGAIN while an event is unread");
-	FACT_IS(done, -EAGAIN, "COPY says in its copy field what it answers");
+	FACT(done <= 0, "COPY says in its copy field that nothing is done");
 	FACT_IS(fact_zeropage(uffd, p, 1, NULL), -EAGAIN,
 		"ZEROPAGE is EAGAIN while an event is unread");
 	FACT_IS(fact_wp(uffd, p, 1), -EAGAIN,
