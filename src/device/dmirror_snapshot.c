@@ -39,6 +39,18 @@ static unsigned char byte_of(const struct dmirror *m, uint64_t word)
 	return byte;
 }
 
+/* A page of a file that this mirror has been told it may write can be written,
+ * though the kernel does not say so to us. */
+static uint64_t known(const struct dmirror *m, uhmm_vpn_t vpn, uint64_t word)
+{
+	const uint64_t seen = DMIRROR_ENTRY_LOOK | DMIRROR_ENTRY_WRITE;
+
+	if (!(word & UHMM_HMM_PFN_VALID) ||
+	    (uhmm_dmirror_entry(m, vpn) & seen) != seen)
+		return 0;
+	return UHMM_HMM_PFN_WRITE;
+}
+
 static int look(struct dmirror *m, struct uhmm_range r, uint64_t *pfns)
 {
 	struct uhmm_core *core = m->mm->core;
@@ -74,7 +86,9 @@ int uhmm_dmirror_snapshot(struct dmirror_call *call)
 		if (err)
 			return err;
 		for (uint64_t i = 0; i < n; i++)
-			byte[i] = byte_of(m, pfns[i]);
+			byte[i] = byte_of(m, pfns[i] |
+						     known(m, UHMM_VPN(at.val + i),
+							   pfns[i]));
 		if (call->user->copy_to(call->user, ptr, byte, n))
 			return -EFAULT;
 		ptr += n;

@@ -63,13 +63,16 @@ static bool is_own(const struct piece *p, uhmm_softleaf_t leaf)
 /* Would a CPU write to present page @i go through without a fault? */
 static bool is_writable(const struct piece *p, uint64_t i)
 {
+	bool made = p->made_writable[i / 64] >> (i % 64) & 1;
 	uint8_t pte = p->pte[i];
 
-	if (!p->vma.write || (pte & UHMM_PTE_WP))
+	if (!p->vma.write)
 		return false;
-	if (p->made_writable[i / 64] >> (i % 64) & 1)
-		return true;
 	if (p->vma.shared)
+		return made || !(pte & UHMM_PTE_WP);
+	if (pte & UHMM_PTE_WP)
+		return false;
+	if (made)
 		return true;
 	return (pte & UHMM_PTE_EXCLUSIVE) && !(pte & UHMM_PTE_ZERO) &&
 	       !(pte & UHMM_PTE_FILE);

@@ -216,13 +216,6 @@ int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
 	return uhmm_maps_find(&e->maps, vpn, vma);
 }
 
-int uhmm_engine_op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
-{
-	struct uhmm_engine *e = ctx;
-
-	return uhmm_ptes_scan(&e->ptes, r, pte);
-}
-
 int uhmm_engine_op_wake(void *ctx, struct uhmm_range r)
 {
 	struct uhmm_engine *e = ctx;

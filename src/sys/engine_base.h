@@ -9,6 +9,7 @@
 
 #include "sys/engine.h"
 #include "sys/maps.h"
+#include "sys/memfs.h"
 #include "sys/ptes.h"
 #include "sys/trapset.h"
 #include "sys/uffd.h"
@@ -27,6 +28,7 @@ struct uhmm_engine {
 	struct uhmm_trapset watched;
 	struct uhmm_trapset unforked;	/* what a fork leaves out */
 	bool wp_unpopulated;	/* write protection leaves markers on holes */
+	struct uhmm_memfs memfs;
 	bool populate;		/* the kernel has MADV_POPULATE_* */
 	bool collapses;		/* and MADV_COLLAPSE */
 	bool collapse_by_hands;	/* it is not for us to ask for that */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* engine_vma.c - the program's mappings as they are without us: mapping_end(),
- * the same for every engine (engine_base.h)
+/* engine_vma.c - the program's mappings as they are without us, and what is in
+ * them: mapping_end(), scan(), the same for every engine (engine_base.h)
  *
  * What we register of a mapping is a mapping of its own for the kernel, and may
  * remain one when it is not registered any more. So a mapping that ends at
@@ -38,4 +38,45 @@ uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma)
 	       continues(&last, &next))
 		last = next;
 	return last.range.end;
+}
+
+/* Is a page of @vma read-only until it is written? */
+static bool is_written_back(struct uhmm_engine *e, const struct uhmm_vma *vma)
+{
+	return vma->shared && vma->write && vma->file && !vma->anon &&
+	       !vma->hugetlb && !vma->special &&
+	       !uhmm_memfs_has(&e->memfs, e->fds.maps, vma->device);
+}
+
+static void mark_clean(struct uhmm_engine *e, struct uhmm_range r, uint8_t *pte)
+{
+	struct uhmm_range rest = r;
+
+	while (rest.start.val < rest.end.val) {
+		struct uhmm_range part;
+		struct uhmm_vma vma;
+
+		if (uhmm_maps_find(&e->maps, rest.start, &vma))
+			return;
+		part = uhmm_range_clip(rest, vma.range);
+		if (uhmm_range_npages(part) && is_written_back(e, &vma))
+			uhmm_ptes_mark_clean(
+				&e->ptes, part,
+				pte + (part.start.val - r.start.val));
+		rest.start = vma.range.end;
+	}
+}
+
+int uhmm_engine_op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
+{
+	struct uhmm_engine *e = ctx;
+	int err = uhmm_ptes_scan(&e->ptes, r, pte);
+
+	for (uint64_t i = 0; !err && i < uhmm_range_npages(r); i++) {
+		if (!(pte[i] & UHMM_PTE_FILE))
+			continue;
+		mark_clean(e, r, pte);
+		break;
+	}
+	return err;
 }

@@ -127,6 +127,7 @@ static void judge(const struct uhmm_maps *maps, const struct entry *e,
 					   is_hugetlb_by_text(maps, e),
 	};
 	if (e->inode) {
+		vma->device = e->device;
 		vma->file = e->device << 40 ^ e->inode;
 		vma->file_page = e->offset / uhmm_page_bytes();
 	}
@@ -171,7 +172,7 @@ static int find_by_query(const struct uhmm_maps *maps, uint64_t addr,
 	e->exec = q.vma_flags & UHMM_PROCMAP_EXECUTABLE;
 	e->shared = q.vma_flags & UHMM_PROCMAP_SHARED;
 	e->inode = q.inode;
-	e->device = (uint64_t)q.dev_major << 20 | q.dev_minor;
+	e->device = uhmm_maps_device(q.dev_major, q.dev_minor);
 	e->offset = q.vma_offset;
 	e->page_bytes = q.vma_page_size;
 	return 0;
@@ -197,7 +198,7 @@ static bool parse_line(const char *line, struct entry *e)
 		.exec = perms[2] == 'x',
 		.shared = perms[3] == 's',
 		.inode = inode,
-		.device = (uint64_t)major << 20 | minor,
+		.device = uhmm_maps_device(major, minor),
 		.offset = offset,
 	};
 	length = strlen(line + name);

@@ -26,6 +26,12 @@ struct uhmm_maps {
 	bool has_query;		/* PROCMAP_QUERY works */
 };
 
+/** uhmm_maps_device() - uhmm_vma.device of a device number */
+static inline uint64_t uhmm_maps_device(unsigned int major, unsigned int minor)
+{
+	return (uint64_t)major << 20 | minor;
+}
+
 /** uhmm_maps_init() - use this descriptor; finds out what works */
 void uhmm_maps_init(struct uhmm_maps *maps, int fd);
 

@@ -39,6 +39,8 @@ struct uhmm_vma {
 	bool special;		/* IO, PFNMAP, MIXEDMAP, DONTEXPAND: vdso,
 				 * vvar, a mapped device */
 	bool pfnmap;		/* of these, IO or PFNMAP: no pages behind it */
+	uint64_t device;	/* of the file behind it, whose number is only
+				 * compared */
 	uint64_t file;		/* tells files apart; 0: none */
 	uint64_t file_page;	/* page of it that is at @range.start */
 };
@@ -55,7 +57,9 @@ enum uhmm_pte {
 	UHMM_PTE_HUGE = 1 << 3,		/* with PRESENT: mapped by a PMD */
 	UHMM_PTE_FILE = 1 << 4,		/* with PRESENT: page cache or shmem */
 	UHMM_PTE_EXCLUSIVE = 1 << 5,	/* with PRESENT: mapped once only */
-	UHMM_PTE_WP = 1 << 6,		/* userfaultfd write-protected */
+	UHMM_PTE_WP = 1 << 6,		/* userfaultfd write-protected, or with
+					 * PRESENT a page of a shared file that
+					 * has not been written */
 	UHMM_PTE_PUD = 1 << 7,		/* with HUGE: mapped by a PUD */
 };
 

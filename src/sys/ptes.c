@@ -170,20 +170,25 @@ static void note_region(const struct uhmm_page_region *region,
 	struct uhmm_range run = uhmm_range_clip(
 		(struct uhmm_range){ uhmm_vpn_of(region->start),
 				     uhmm_vpn_of(region->end) }, r);
-	uint8_t bits = 0;
+	uint8_t bits = 0, drop = 0;
 
 	if (region->categories & UHMM_PAGE_IS_PFNZERO)
 		bits |= UHMM_PTE_ZERO;
 	if (region->categories & UHMM_PAGE_IS_HUGE)
 		bits |= UHMM_PTE_HUGE;
+	if (region->categories & UHMM_PAGE_IS_SOFT_DIRTY)
+		drop = UHMM_PTE_WP;
 	for (uint64_t vpn = run.start.val; vpn < run.end.val; vpn++)
 		if (pte[vpn - r.start.val] & UHMM_PTE_PRESENT)
-			pte[vpn - r.start.val] |= bits;
+			pte[vpn - r.start.val] =
+				(pte[vpn - r.start.val] | bits) &
+				(uint8_t)~drop;
 }
 
-/* One PAGEMAP_SCAN for zero and huge from @addr; regions or -errno. */
-static int scan_regions(int fd, uint64_t *addr, uint64_t end,
-			struct uhmm_page_region *vec, unsigned int n)
+/* One PAGEMAP_SCAN from @addr for pages that are any of @what; regions or
+ * -errno. */
+static int scan_regions(int fd, uint64_t *addr, uint64_t end, uint64_t what,
+			struct uhmm_page_region vec[REGIONS])
 {
 	int saved = errno;
 	struct uhmm_pm_scan_arg arg = {
@@ -191,10 +196,9 @@ static int scan_regions(int fd, uint64_t *addr, uint64_t end,
 		.start = *addr,
 		.end = end,
 		.vec = (uintptr_t)vec,
-		.vec_len = n,
-		.category_anyof_mask = UHMM_PAGE_IS_PFNZERO |
-				       UHMM_PAGE_IS_HUGE,
-		.return_mask = UHMM_PAGE_IS_PFNZERO | UHMM_PAGE_IS_HUGE,
+		.vec_len = REGIONS,
+		.category_anyof_mask = what,
+		.return_mask = what,
 	};
 	int ret = ioctl(fd, UHMM_PAGEMAP_SCAN, &arg);
 
@@ -205,8 +209,9 @@ static int scan_regions(int fd, uint64_t *addr, uint64_t end,
 	return ret;
 }
 
-static void add_zero_and_huge(const struct uhmm_ptes *ptes,
-			      struct uhmm_range r, uint8_t *pte)
+/* note_region() for each run of pages of @r that are any of @what. */
+static void note_regions(const struct uhmm_ptes *ptes, struct uhmm_range r,
+			 uint64_t what, uint8_t *pte)
 {
 	struct uhmm_page_region vec[REGIONS];
 	uint64_t addr = uhmm_addr_of(r.start);
@@ -214,7 +219,7 @@ static void add_zero_and_huge(const struct uhmm_ptes *ptes,
 
 	while (addr < end) {
 		uint64_t before = addr;
-		int n = scan_regions(ptes->fd, &addr, end, vec, REGIONS);
+		int n = scan_regions(ptes->fd, &addr, end, what, vec);
 
 		/* an mm that goes away meanwhile is the next call's matter */
 		if (n < 0)
@@ -247,21 +252,32 @@ int uhmm_ptes_scan(const struct uhmm_ptes *ptes, struct uhmm_range r,
 		all.maybe_marker |= found.maybe_marker;
 	}
 	if (all.present && ptes->has_scan)
-		add_zero_and_huge(ptes, r, pte);
+		note_regions(ptes, r, UHMM_PAGE_IS_PFNZERO | UHMM_PAGE_IS_HUGE,
+			     pte);
 	if (all.maybe_marker)
 		return resolve_markers(ptes, r, pte, swap_used);
 	return 0;
 }
 
+void uhmm_ptes_mark_clean(const struct uhmm_ptes *ptes, struct uhmm_range r,
+			  uint8_t *pte)
+{
+	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
+		if (pte[i] & UHMM_PTE_FILE)
+			pte[i] |= UHMM_PTE_WP;
+	if (ptes->has_scan)
+		note_regions(ptes, r, UHMM_PAGE_IS_SOFT_DIRTY, pte);
+}
+
 void uhmm_ptes_init(struct uhmm_ptes *ptes, int pagemap, int mem)
 {
-	struct uhmm_page_region region;
+	struct uhmm_page_region region[REGIONS];
 	uint64_t addr = 0;
 
 	*ptes = (struct uhmm_ptes){
 		.fd = pagemap,
 		.mem = mem,
 		.has_scan = scan_regions(pagemap, &addr, uhmm_page_bytes(),
-					 &region, 1) >= 0,
+					 UHMM_PAGE_IS_PFNZERO, region) >= 0,
 	};
 }

@@ -41,6 +41,14 @@ UHMM_CHECKED int uhmm_ptes_scan(const struct uhmm_ptes *ptes,
 				   struct uhmm_range r, uint8_t *pte);
 
 /**
+ * uhmm_ptes_mark_clean() - add UHMM_PTE_WP to the file's pages in @pte that
+ * have not been written: as far as the kernel remembers (CONFIG_MEM_SOFT_DIRTY;
+ * without, none has)
+ */
+void uhmm_ptes_mark_clean(const struct uhmm_ptes *ptes, struct uhmm_range r,
+			  uint8_t *pte);
+
+/**
  * uhmm_ptes_raw() - the kernel's own words (UHMM_PM_*) of @r
  * Pages past the end of the address space read 0.
  * Return: 0; -ESRCH mm gone

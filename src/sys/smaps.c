@@ -2,34 +2,12 @@
 #include "sys/smaps.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "sys/beside.h"
 #include "sys/lines.h"
-
-/* "/proc/PID/smaps" of the descriptor of "/proc/PID/maps"; a descriptor. */
-static int open_beside(int maps)
-{
-	char link[32];
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", maps);
-	n = readlink(link, path, sizeof(path) - 2);
-	if (n < 0)
-		return -errno;
-	path[n] = '\0';
-	if (n < 5 || strcmp(path + n - 5, "/maps") != 0)
-		return -EINVAL;
-	memcpy(path + n - 4, "smaps", sizeof("smaps"));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return fd;
-}
 
 /* Is @line the head of a mapping ("start-end perms ...")? */
 static bool is_head(const char *line, uint64_t *start, uint64_t *end)
@@ -89,7 +67,7 @@ int uhmm_smaps_find(int maps, uint64_t start, uint64_t end,
 		    struct uhmm_smaps *smaps)
 {
 	int saved = errno;
-	int fd = open_beside(maps);
+	int fd = uhmm_open_beside(maps, "smaps");
 	int err = fd;
 
 	*smaps = (struct uhmm_smaps){ .page_bytes = 0 };

@@ -28,23 +28,27 @@ static bool is_meant(int argc, char **argv, const char *name)
 	return argc < 2;
 }
 
-static enum outcome run(const char *program, const struct conf_case *c)
+static enum outcome run(const struct conf_table *table,
+			const struct conf_case *c)
 {
 	char name[128];
 	int status = 0;
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		snprintf(name, sizeof(name), "%s: %s", program, c->name);
+		snprintf(name, sizeof(name), "%s: %s", table->program,
+			 c->name);
 		probe_begin(name, CASE_SECONDS);
+		if (table->set_up)
+			table->set_up();
 		c->run();
 		_exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return FAIL;
 	if (WIFSIGNALED(status))
-		printf("%s: %s: killed by signal %d\n", program, c->name,
-		       WTERMSIG(status));
+		printf("%s: %s: killed by signal %d\n", table->program,
+		       c->name, WTERMSIG(status));
 	if (!WIFEXITED(status))
 		return FAIL;
 	return WEXITSTATUS(status) == 0	 ? PASS :
@@ -52,8 +56,7 @@ static enum outcome run(const char *program, const struct conf_case *c)
 					   FAIL;
 }
 
-int conf_main(int argc, char **argv, const char *program,
-	      const struct conf_case *cases, size_t ncases)
+int conf_main(int argc, char **argv, const struct conf_table *table)
 {
 	const char *path = getenv("CONF_RESULTS");
 	FILE *results = path ? fopen(path, "we") : NULL;
@@ -64,26 +67,26 @@ int conf_main(int argc, char **argv, const char *program,
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IONBF, 0);
-	for (size_t i = 0; i < ncases; i++) {
+	for (size_t i = 0; i < table->ncases; i++) {
+		const struct conf_case *c = &table->cases[i];
 		enum outcome outcome;
 
-		if (!is_meant(argc, argv, cases[i].name))
+		if (!is_meant(argc, argv, c->name))
 			continue;
-		outcome = run(program, &cases[i]);
+		outcome = run(table, c);
 		count[outcome]++;
-		printf("%s %s: %s\n", outcomes[outcome], cases[i].name,
-		       cases[i].what);
+		printf("%s %s: %s\n", outcomes[outcome], c->name, c->what);
 		if (results)
 			fprintf(results, "%s\t%s\t%s\n", outcomes[outcome],
-				cases[i].name, cases[i].what);
+				c->name, c->what);
 	}
 	if (results)
 		fclose(results);
 	if (count[PASS] + count[FAIL] + count[SKIP] == 0) {
-		fprintf(stderr, "%s: no such case\n", program);
+		fprintf(stderr, "%s: no such case\n", table->program);
 		return 2;
 	}
-	printf("%s: %zu passed, %zu failed, %zu skipped\n", program,
+	printf("%s: %zu passed, %zu failed, %zu skipped\n", table->program,
 	       count[PASS], count[FAIL], count[SKIP]);
 	return count[FAIL] ? 1 : count[PASS] ? 0 : 77;
 }

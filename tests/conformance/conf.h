@@ -22,16 +22,27 @@ struct conf_case {
 	void (*run)(void);
 };
 
-/** conf_main() - run the cases of @program; what main() returns */
-int conf_main(int argc, char **argv, const char *program,
-	      const struct conf_case *cases, size_t ncases);
+/** The cases of one program. */
+struct conf_table {
+	const char *program;		/* one word */
+	void (*set_up)(void);		/* before each case, or NULL */
+	const struct conf_case *cases;
+	size_t ncases;
+};
 
-/** CONF_MAIN() - a main() for the table @cases */
-#define CONF_MAIN(program, cases)                                            \
-	int main(int argc, char **argv)                                      \
-	{                                                                    \
-		return conf_main(argc, argv, program, cases,                 \
-				 sizeof(cases) / sizeof((cases)[0]));        \
+/** conf_main() - run the cases; what main() returns */
+int conf_main(int argc, char **argv, const struct conf_table *table);
+
+/** CONF_MAIN() - a main() for the array @cases */
+#define CONF_MAIN(program, set_up, cases)                               \
+	int main(int argc, char **argv)                                 \
+	{                                                               \
+		const struct conf_table table = {                       \
+			program, set_up, cases,                         \
+			sizeof(cases) / sizeof((cases)[0])              \
+		};                                                      \
+									\
+		return conf_main(argc, argv, &table);                   \
 	}
 
 #endif

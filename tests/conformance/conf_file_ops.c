@@ -207,4 +207,4 @@ static const struct conf_case cases[] = {
 	  others_beside },
 };
 
-CONF_MAIN("file_ops", cases)
+CONF_MAIN("file_ops", NULL, cases)

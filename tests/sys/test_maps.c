@@ -28,6 +28,8 @@ static int find(uhmm_vpn_t vpn, struct uhmm_vma *vma)
 	ck_assert(other.hugetlb == vma->hugetlb);
 	ck_assert(other.special == vma->special);
 	ck_assert(other.pfnmap == vma->pfnmap);
+	ck_assert(other.file == vma->file && other.device == vma->device);
+	ck_assert_uint_eq(other.file_page, vma->file_page);
 	return 0;
 }
 
