@@ -5,7 +5,7 @@
  * that travel with the entry. One decoder, uhmm_softleaf_type(), then regular
  * verbs: mk (make), from, is, to. Kernel: include/linux/leafops.h.
  *
- *   63    59 58         53 52                                   0
+ *   63    59 58         52 51                                   0
  *  |  type  |    bits     |                offset                |
  *
  * The offset of a DEVICE_PRIVATE, MIGRATION_DEVICE_PRIVATE, DEVICE_EXCLUSIVE or
@@ -57,12 +57,14 @@ enum uhmm_softleaf_bits {
 	/* No fork shares the page: a mapping that becomes writable makes it
 	 * so (the kernel's PageAnonExclusive). */
 	UHMM_SOFTLEAF_EXCLUSIVE = 1 << 5,
+	/* The first of 512 entries that are one PMD-sized unit. */
+	UHMM_SOFTLEAF_COMPOUND = 1 << 6,
 };
 
 #define UHMM_SOFTLEAF_TYPE_SHIFT 59
-#define UHMM_SOFTLEAF_BITS_SHIFT 53
-#define UHMM_SOFTLEAF_BITS_MASK (UINT64_C(0x3f) << UHMM_SOFTLEAF_BITS_SHIFT)
-#define UHMM_SOFTLEAF_OFFSET_MASK ((UINT64_C(1) << 53) - 1)
+#define UHMM_SOFTLEAF_BITS_SHIFT 52
+#define UHMM_SOFTLEAF_BITS_MASK (UINT64_C(0x7f) << UHMM_SOFTLEAF_BITS_SHIFT)
+#define UHMM_SOFTLEAF_OFFSET_MASK ((UINT64_C(1) << 52) - 1)
 
 /** uhmm_softleaf_mk() - an entry of @type with @offset; no bits set */
 static inline uhmm_softleaf_t uhmm_softleaf_mk(enum uhmm_softleaf_type type,

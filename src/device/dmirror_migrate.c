@@ -5,6 +5,7 @@
 
 #include "device/dmirror.h"
 #include "mm/migrate.h"
+#include "mm/unit.h"
 
 /* Room for one piece. */
 struct piece {
@@ -58,9 +59,24 @@ static uhmm_vpn_t vpn_of(const struct piece *p, uint64_t i)
 	return UHMM_VPN(p->args.range.start.val + i);
 }
 
-/* Every mirror of this device forgets a page that moved. */
+/* Is the piece one PMD-sized unit that moves, or did? */
+static bool is_unit(const struct piece *p)
+{
+	const uint64_t both = UHMM_MIGRATE_PFN_MIGRATE |
+			      UHMM_MIGRATE_PFN_COMPOUND;
+
+	return (p->src[0] & both) == both;
+}
+
+/* What is said of page @i; of a unit it is said once. */
+static uint64_t src_of(const struct piece *p, uint64_t i)
+{
+	return p->src[is_unit(p) ? 0 : i];
+}
+
+/* Every mirror of this device forgets pages that moved. */
 static void forget_everywhere(struct uhmm_device *dev, struct uhmm_mm *mm,
-			      uhmm_vpn_t vpn)
+			      struct uhmm_range r)
 {
 	struct dmirror_device *dd = dev->driver;
 	struct uhmm_list *node;
@@ -70,21 +86,35 @@ static void forget_everywhere(struct uhmm_device *dev, struct uhmm_mm *mm,
 			UHMM_CONTAINER_OF(node, struct dmirror, link);
 
 		if (m->mm == mm)
-			uhmm_dmirror_forget(m, uhmm_range_of(vpn, 1));
+			uhmm_dmirror_forget(m, r);
 	}
 }
 
 /* ---- to the device ---- */
 
+/* Coherent memory has no units. */
+static bool allocate_unit(struct dmirror *m, struct piece *p)
+{
+	uhmm_dpfn_t dpfn;
+
+	if (alloc_fails(m) || m->dev->type == UHMM_MEMORY_DEVICE_COHERENT ||
+	    uhmm_pagemap_alloc(&m->dev->pgmap, UHMM_UNIT_ORDER, &dpfn))
+		return false;
+	p->dst[0] = uhmm_migrate_pfn(dpfn) | UHMM_MIGRATE_PFN_COMPOUND;
+	return true;
+}
+
 /* A unit is asked for whole first; when that fails, page by page. */
 static void allocate(struct dmirror *m, struct piece *p)
 {
-	if (p->src[0] & UHMM_MIGRATE_PFN_COMPOUND)
-		(void)alloc_fails(m);
+	bool unit = is_unit(p);
+
+	if (unit && allocate_unit(m, p))
+		return;
 	for (uint64_t i = 0; i < npages_of(p); i++) {
 		uhmm_dpfn_t dpfn;
 
-		if (!(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE))
+		if (!unit && !(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE))
 			continue;
 		if (alloc_fails(m) ||
 		    uhmm_pagemap_alloc(&m->dev->pgmap, 0, &dpfn)) {
@@ -112,7 +142,7 @@ static uint64_t entry_of(struct dmirror *m, const struct piece *p, uint64_t i)
 	    &m->dev->pgmap)
 		return 0;
 	if (uhmm_softleaf_is_device_coherent(leaf))
-		write = (p->src[i] & UHMM_MIGRATE_PFN_WRITE) &&
+		write = (src_of(p, i) & UHMM_MIGRATE_PFN_WRITE) &&
 			!uhmm_notifier_read_retry(&m->notifier, p->seq);
 	return DMIRROR_ENTRY_VALID | (write ? DMIRROR_ENTRY_WRITE : 0);
 }
@@ -125,7 +155,7 @@ static void map_moved(struct dmirror *m, struct piece *p)
 	for (uint64_t i = 0; i < npages_of(p); i++) {
 		uint64_t entry = entry_of(m, p, i);
 
-		if (!(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE) || !entry)
+		if (!(src_of(p, i) & UHMM_MIGRATE_PFN_MIGRATE) || !entry)
 			continue;
 		m->dev->count.migrate_to_dev_pages++;
 		if (uhmm_dmirror_store(m, vpn_of(p, i), entry))
@@ -190,9 +220,24 @@ int uhmm_dmirror_migrate_to_dev(struct dmirror_call *call)
 
 /* ---- to the system ---- */
 
+/* A huge page for a unit, or, when that cannot be had, base pages. */
+static void ask_for_unit(struct dmirror *m, struct piece *p)
+{
+	if (!alloc_fails(m)) {
+		p->dst[0] = UHMM_MIGRATE_PFN_SYSTEM | UHMM_MIGRATE_PFN_COMPOUND;
+		return;
+	}
+	for (uint64_t i = 0; i < npages_of(p); i++)
+		p->dst[i] = UHMM_MIGRATE_PFN_SYSTEM;
+}
+
 /* Ask for an ordinary page for each; an allocation that fails ends it. */
 static int ask_for_system(struct dmirror *m, struct piece *p)
 {
+	if (is_unit(p)) {
+		ask_for_unit(m, p);
+		return 0;
+	}
 	for (uint64_t i = 0; i < npages_of(p); i++) {
 		if (!(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE))
 			continue;
@@ -203,15 +248,21 @@ static int ask_for_system(struct dmirror *m, struct piece *p)
 	return 0;
 }
 
+/* A unit that came back whole counts once, as in the driver. */
 static uint64_t count_moved(struct dmirror *m, const struct piece *p)
 {
 	uint64_t n = 0;
 
+	if (is_unit(p)) {
+		forget_everywhere(m->dev, m->mm, p->args.range);
+		m->dev->count.migrate_to_sys_pages += npages_of(p);
+		return 1;
+	}
 	for (uint64_t i = 0; i < npages_of(p); i++) {
 		if (!(p->src[i] & UHMM_MIGRATE_PFN_VALID) ||
 		    !(p->src[i] & UHMM_MIGRATE_PFN_MIGRATE))
 			continue;
-		forget_everywhere(m->dev, m->mm, vpn_of(p, i));
+		forget_everywhere(m->dev, m->mm, uhmm_range_of(vpn_of(p, i), 1));
 		n++;
 	}
 	m->dev->count.migrate_to_sys_pages += n;
@@ -221,9 +272,10 @@ static uint64_t count_moved(struct dmirror *m, const struct piece *p)
 static int migrate_all_to_sys(struct dmirror_call *call, struct piece *p)
 {
 	struct dmirror *m = call->mirror;
-	unsigned int select = m->dev->type == UHMM_MEMORY_DEVICE_COHERENT ?
-				      UHMM_MIGRATE_VMA_SELECT_DEVICE_COHERENT :
-				      UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE;
+	unsigned int select = UHMM_MIGRATE_VMA_SELECT_COMPOUND |
+			      (m->dev->type == UHMM_MEMORY_DEVICE_COHERENT ?
+				       UHMM_MIGRATE_VMA_SELECT_DEVICE_COHERENT :
+				       UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE);
 	uhmm_vpn_t at = call->range.start;
 
 	while (at.val < call->range.end.val) {
@@ -269,9 +321,8 @@ int uhmm_dmirror_release_pages(struct dmirror_call *call)
 	return 0;
 }
 
-/* A failed allocation makes the kernel try the fault again, and FAIL_ALLOC is
- * used up by then: all that shows is that it is used up. */
-static void use_up_fail_alloc(struct uhmm_device *dev, struct uhmm_mm *mm)
+/* FAIL_ALLOC of an open of this mm: the allocation for a fault fails. */
+static bool fault_alloc_fails(struct uhmm_device *dev, struct uhmm_mm *mm)
 {
 	struct dmirror_device *dd = dev->driver;
 	struct uhmm_list *node;
@@ -281,19 +332,26 @@ static void use_up_fail_alloc(struct uhmm_device *dev, struct uhmm_mm *mm)
 			UHMM_CONTAINER_OF(node, struct dmirror, link);
 
 		if (m->mm == mm && alloc_fails(m))
-			return;
+			return true;
 	}
+	return false;
 }
 
+/*
+ * All of the unit that the page is in comes back. Without a huge page for it
+ * that is base pages; without a base page the kernel tries the fault again, and
+ * FAIL_ALLOC is used up by then.
+ */
 static int migrate_to_ram(struct uhmm_device_fault *fault)
 {
 	struct uhmm_device *dev = fault->pgmap->driver;
+	struct uhmm_range r = uhmm_range_of(fault->vpn, 1);
 	int64_t back;
 
-	if (dev->type == UHMM_MEMORY_DEVICE_PRIVATE)
-		use_up_fail_alloc(dev, fault->mm);
-	back = uhmm_migrate_to_ram(fault->mm, uhmm_range_of(fault->vpn, 1),
-				   fault->pgmap);
+	if (dev->type == UHMM_MEMORY_DEVICE_PRIVATE &&
+	    fault_alloc_fails(dev, fault->mm))
+		r = uhmm_unit_break(fault->mm, fault->vpn);
+	back = uhmm_migrate_to_ram(fault->mm, r, fault->pgmap);
 	if (back < 0)
 		return (int)back;
 	dev->count.cpu_faults++;

@@ -17,6 +17,7 @@
 #include "mm/dpfn.h"
 #include "mm/page_word.h"
 #include "mm/shadow.h"
+#include "mm/unit.h"
 
 struct check {
 	const struct uhmm_store *store;
@@ -231,6 +232,11 @@ static int check_leaf(struct check *c, uint32_t slot, uint64_t vpn,
 			    ": no such entry as %#" PRIx64, slot, vpn,
 			    leaf.val);
 	c->migrating += uhmm_softleaf_is_migration(leaf);
+	if (uhmm_unit_has(leaf) &&
+	    !uhmm_unit_is_sound(c->store, slot, UHMM_VPN(vpn)))
+		return fail(c, "mm %" PRIu32 " page %#" PRIx64
+			    ": entry %#" PRIx64 " does not begin a unit", slot,
+			    vpn, leaf.val);
 	if (!uhmm_softleaf_has_dpfn(leaf))
 		return 0;
 	c->leaves++;

@@ -6,6 +6,7 @@
 
 #include "mm/flight.h"
 #include "mm/restore.h"
+#include "mm/unit.h"
 
 void uhmm_event_unmap(struct uhmm_mm *mm, struct uhmm_range r)
 {
@@ -29,6 +30,20 @@ static void tell_flights(struct uhmm_mm *mm, struct uhmm_range from,
 						   from.start.val));
 }
 
+/* A unit that moves whole to an aligned place stays one, as a PMD does. */
+static void split_for_remap(struct uhmm_mm *mm, struct uhmm_range from,
+			    uhmm_vpn_t to)
+{
+	struct uhmm_store *store = &mm->core->store;
+
+	if ((from.start.val - to.val) % UHMM_UNIT_NPAGES)
+		uhmm_unit_split_all(store, mm->slot, from);
+	else
+		uhmm_unit_split_part(store, mm->slot, from);
+	uhmm_unit_split_part(store, mm->slot,
+			     uhmm_range_of(to, uhmm_range_npages(from)));
+}
+
 void uhmm_event_remap(struct uhmm_mm *mm, uhmm_vpn_t from, uhmm_vpn_t to,
 		      uint64_t npages)
 {
@@ -39,6 +54,7 @@ void uhmm_event_remap(struct uhmm_mm *mm, uhmm_vpn_t from, uhmm_vpn_t to,
 		return;
 	uhmm_mm_invalidate(mm, target, UHMM_NOTIFY_UNMAP, NULL);
 	uhmm_mm_invalidate(mm, old, UHMM_NOTIFY_UNMAP, NULL);
+	split_for_remap(mm, old, to);
 	tell_flights(mm, old, to);
 	uhmm_restore_moved(mm, old, to);
 	if (!uhmm_shadow_move(&mm->core->store, mm->slot, from, to, npages))
@@ -78,6 +94,7 @@ void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r)
 	uhmm_softleaf_t leaf;
 
 	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_PROTECTION, NULL);
+	uhmm_unit_split_part(store, mm->slot, r);
 	for (; uhmm_shadow_next(store, mm->slot, &vpn, r.end, &leaf);
 	     vpn.val++)
 		uhmm_shadow_change(store, mm->slot, vpn, without_write(leaf));
@@ -104,6 +121,18 @@ static uhmm_softleaf_t shared_by_fork(struct uhmm_core *core,
 			~(UHMM_SOFTLEAF_SOFT_DIRTY | UHMM_SOFTLEAF_EXCLUSIVE));
 }
 
+/* A unit that the child gets a part of only is split. */
+static void split_for_fork(struct uhmm_mm *parent, uhmm_vpn_t head)
+{
+	struct uhmm_range r = uhmm_unit_range(head);
+	bool forked = parent->ops->is_forked(parent->ops_ctx, head);
+
+	while (++r.start.val < r.end.val)
+		if (parent->ops->is_forked(parent->ops_ctx, r.start) != forked)
+			uhmm_unit_split(&parent->core->store, parent->slot,
+					head);
+}
+
 int uhmm_event_fork(struct uhmm_mm *parent, struct uhmm_mm *child)
 {
 	struct uhmm_store *store = &parent->core->store;
@@ -113,8 +142,13 @@ int uhmm_event_fork(struct uhmm_mm *parent, struct uhmm_mm *child)
 
 	for (; uhmm_shadow_next(store, parent->slot, &vpn, end, &leaf);
 	     vpn.val++) {
-		uhmm_softleaf_t shared = shared_by_fork(parent->core, leaf);
+		uhmm_softleaf_t shared;
 
+		if (uhmm_unit_has(leaf)) {
+			split_for_fork(parent, vpn);
+			leaf = uhmm_mm_leaf(parent, vpn);
+		}
+		shared = shared_by_fork(parent->core, leaf);
 		if (uhmm_softleaf_is_none(shared) ||
 		    !parent->ops->is_forked(parent->ops_ctx, vpn))
 			continue;

@@ -17,6 +17,8 @@
 
 #include "mm/flight.h"
 #include "mm/gup.h"
+#include "mm/migrate_unit.h"
+#include "mm/unit.h"
 
 /* Runs handed to the engine in one call. */
 #define NRUNS 64
@@ -77,12 +79,15 @@ static int find_vma(struct uhmm_migrate_vma *args)
 	return 0;
 }
 
-/* Lock a device page in every mm; those that share it are told. */
-static int lock_device_page(struct uhmm_migrate_vma *args, uhmm_dpfn_t dpfn)
+/* Lock a device page, or the @unit that begins with it, in every mm; those
+ * that share it are told. */
+static int lock_device_page(struct uhmm_migrate_vma *args, uhmm_dpfn_t dpfn,
+			    bool unit)
 {
 	struct uhmm_restore *restore = &args->restore;
 	uint32_t before = restore->nlegs;
-	int err = uhmm_restore_lock(restore, args->mm->core, dpfn);
+	int err = unit ? uhmm_restore_lock_unit(restore, args->mm->core, dpfn) :
+			 uhmm_restore_lock(restore, args->mm->core, dpfn);
 
 	for (uint32_t i = before; i < restore->nlegs; i++)
 		if (restore->leg[i].mm != args->mm)
@@ -97,10 +102,41 @@ static int lock_device_page(struct uhmm_migrate_vma *args, uhmm_dpfn_t dpfn)
 static bool is_selected(const struct uhmm_migrate_vma *args,
 			uhmm_softleaf_t leaf)
 {
+	enum uhmm_migrate_vma_flags flag;
+
 	if (uhmm_softleaf_is_device_private(leaf))
-		return wants(args, UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE);
-	return uhmm_softleaf_is_device_coherent(leaf) &&
-	       wants(args, UHMM_MIGRATE_VMA_SELECT_DEVICE_COHERENT);
+		flag = UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE;
+	else if (uhmm_softleaf_is_device_coherent(leaf))
+		flag = UHMM_MIGRATE_VMA_SELECT_DEVICE_COHERENT;
+	else
+		return false;
+	return wants(args, flag) &&
+	       (!args->pgmap ||
+		uhmm_pagemap_of(args->mm->core, uhmm_softleaf_to_dpfn(leaf)) ==
+			args->pgmap);
+}
+
+/* What src[] says of a device page with entry @leaf. */
+static uint64_t src_of_device(uhmm_softleaf_t leaf)
+{
+	return uhmm_migrate_pfn(uhmm_softleaf_to_dpfn(leaf)) |
+	       UHMM_MIGRATE_PFN_MIGRATE |
+	       (uhmm_softleaf_is_device_private_write(leaf) ?
+			UHMM_MIGRATE_PFN_WRITE :
+			0);
+}
+
+/* The range is a unit of device pages: it is locked whole, or stays. */
+static void collect_device_unit(struct uhmm_migrate_vma *args)
+{
+	uhmm_softleaf_t leaf = uhmm_mm_leaf(args->mm, args->range.start);
+
+	if (!is_selected(args, leaf) ||
+	    lock_device_page(args, uhmm_softleaf_to_dpfn(leaf), true))
+		return;
+	args->src[0] = src_of_device(leaf);
+	args->unit = true;
+	uhmm_migrate_unit_unpack(args);
 }
 
 /* Lock the device pages of the range that are selected. */
@@ -110,24 +146,19 @@ static void collect_device(struct uhmm_migrate_vma *args)
 	uhmm_vpn_t vpn = args->range.start;
 	uhmm_softleaf_t leaf;
 
+	if (uhmm_migrate_unit_fits(args) &&
+	    uhmm_unit_of(&mm->core->store, mm->slot, vpn)) {
+		collect_device_unit(args);
+		return;
+	}
 	for (; uhmm_shadow_next(&mm->core->store, mm->slot, &vpn,
 				args->range.end, &leaf);
 	     vpn.val++) {
-		uhmm_dpfn_t dpfn;
-
-		if (!is_selected(args, leaf))
-			continue;
-		dpfn = uhmm_softleaf_to_dpfn(leaf);
-		if (args->pgmap &&
-		    uhmm_pagemap_of(mm->core, dpfn) != args->pgmap)
-			continue;
-		if (lock_device_page(args, dpfn))
+		if (!is_selected(args, leaf) ||
+		    lock_device_page(args, uhmm_softleaf_to_dpfn(leaf), false))
 			continue;
 		args->src[vpn.val - args->range.start.val] =
-			uhmm_migrate_pfn(dpfn) | UHMM_MIGRATE_PFN_MIGRATE |
-			(uhmm_softleaf_is_device_private_write(leaf) ?
-				 UHMM_MIGRATE_PFN_WRITE :
-				 0);
+			src_of_device(leaf);
 	}
 }
 
@@ -239,28 +270,6 @@ static int stop_cpu(const struct uhmm_migrate_vma *args)
 	return mm->ops->protect(mm->ops_ctx, args->range);
 }
 
-/* Nothing there, or the (huge) zero page that stands for nothing. */
-static bool is_hole(uint8_t pte)
-{
-	return !(pte & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP)) ||
-	       (pte & UHMM_PTE_ZERO);
-}
-
-/* Is the range one PMD-sized unit, mapped as such or not at all? */
-static bool is_unit(const struct uhmm_migrate_vma *args, const uint8_t *pte)
-{
-	uint64_t n = args->mm->core->pmd_npages;
-
-	if (npages_of(args) != n || args->range.start.val % n)
-		return false;
-	for (uint64_t i = 0; i < n; i++)
-		if (!(args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) ||
-		    is_hole(pte[i]) != is_hole(pte[0]) ||
-		    !(is_hole(pte[i]) || (pte[i] & UHMM_PTE_HUGE)))
-			return false;
-	return true;
-}
-
 /* Lock the ordinary pages and the holes of the range. */
 static int collect_system(struct uhmm_migrate_vma *args)
 {
@@ -282,9 +291,7 @@ static int collect_system(struct uhmm_migrate_vma *args)
 		return err == -ESRCH ? err : 0;
 	}
 	judge_all(args, before, pte);
-	if (wants(args, UHMM_MIGRATE_VMA_SELECT_COMPOUND) &&
-	    is_unit(args, before))
-		args->src[0] |= UHMM_MIGRATE_PFN_COMPOUND;
+	uhmm_migrate_unit_collect(args, before);
 	return 0;
 }
 
@@ -311,6 +318,7 @@ int uhmm_migrate_vma_setup(struct uhmm_migrate_vma *args)
 	memset(args->exclusive, 0, sizeof(args->exclusive));
 	memset(args->in_place, 0, sizeof(args->in_place));
 	args->flight = 0;
+	args->unit = false;
 	uhmm_mm_invalidate(args->mm, args->range, UHMM_NOTIFY_MIGRATE,
 			   args->pgmap);
 	collect_device(args);
@@ -320,6 +328,7 @@ int uhmm_migrate_vma_setup(struct uhmm_migrate_vma *args)
 		uhmm_restore_finish(&args->restore);
 		return err;
 	}
+	uhmm_migrate_unit_pack(args);
 	args->cpages = count_migrating(args);
 	return 0;
 }
@@ -399,6 +408,8 @@ static bool next_run(struct uhmm_migrate_vma *args, uint64_t *i,
 				 0 :
 				 UHMM_RUN_ZERO,
 	};
+	if (run->npages == npages && uhmm_migrate_unit_lands(args, NULL))
+		run->flags |= UHMM_RUN_UNIT;
 	return true;
 }
 
@@ -541,6 +552,7 @@ static void give_all(struct uhmm_migrate_vma *args)
 
 void uhmm_migrate_vma_pages(struct uhmm_migrate_vma *args)
 {
+	uhmm_migrate_unit_accept(args);
 	note_destinations(args);
 	if (args->flight && is_coherent(args))
 		take_in_place(args);
@@ -550,6 +562,7 @@ void uhmm_migrate_vma_pages(struct uhmm_migrate_vma *args)
 		give_fresh(args);
 	if (args->restore.nlegs)
 		give_all(args);
+	uhmm_migrate_unit_pack(args);
 }
 
 /* ---- finalize ---- */
@@ -652,9 +665,12 @@ static void unprotect_stayed(struct uhmm_migrate_vma *args)
 static void end_flight(struct uhmm_migrate_vma *args)
 {
 	struct uhmm_mm *mm = args->mm;
+	uhmm_vpn_t head;
+	bool unit = uhmm_migrate_unit_lands(args, &head);
 
 	for (uint64_t i = 0; i < npages_of(args); i++)
 		end_page(args, i);
+	args->unit = unit && uhmm_unit_join(&mm->core->store, mm->slot, head);
 	uhmm_flight_end(mm, args->flight);
 	args->flight = 0;
 	unprotect_stayed(args);
@@ -663,9 +679,11 @@ static void end_flight(struct uhmm_migrate_vma *args)
 
 void uhmm_migrate_vma_finalize(struct uhmm_migrate_vma *args)
 {
+	uhmm_migrate_unit_unpack(args);
 	if (args->flight)
 		end_flight(args);
 	if (args->restore.nlegs)
 		uhmm_restore_finish(&args->restore);
+	uhmm_migrate_unit_pack(args);
 	uhmm_mm_settle(args->mm);
 }

@@ -13,8 +13,12 @@
  *             waited. Always called when setup returned 0.
  * Partial success is data, not an error: look at src[] after pages.
  *
- * A unit (COMPOUND in src[0]) moves as base pages so far: the flag tells a
- * driver what the kernel would offer it as one.
+ * Units. With SELECT_COMPOUND a range that is exactly one PMD-sized unit, be
+ * it a huge page, a hole or the huge zero page, or a unit of device pages, is
+ * one: src[0] has COMPOUND, the rest of src[] is 0. A destination for all of
+ * it has COMPOUND, too (2^9 device pages; an ordinary huge page) and zeros
+ * behind; without the flag the unit is split, and every dst[] counts. A unit
+ * the range has a part of is split, and moves page by page.
  *
  * src[] and dst[] hold one word per base page: enum uhmm_migrate_pfn flags and
  * a number above UHMM_MIGRATE_PFN_SHIFT. Which space the number is of is said
@@ -65,7 +69,8 @@ static inline uhmm_dpfn_t uhmm_migrate_pfn_to_dpfn(uint64_t mpfn)
 	return UHMM_DPFN(mpfn >> UHMM_MIGRATE_PFN_SHIFT);
 }
 
-/** dst[] of a device-to-system migration: an ordinary page, please */
+/** dst[] of a device-to-system migration: an ordinary page, please; with
+ *  COMPOUND: a huge one, if it can be had */
 #define UHMM_MIGRATE_PFN_SYSTEM ((uint64_t)UHMM_MIGRATE_PFN_VALID)
 
 /** Pages one setup may span: a PMD-sized unit of the largest base page size
@@ -84,6 +89,7 @@ struct uhmm_migrate_vma {
 	uint64_t cpages;		/* (out) src[] with MIGRATE after setup */
 	struct uhmm_vma vma;		/* (out) the mapping */
 	/* internal */
+	bool unit;		/* the range moves as one (migrate_unit.h) */
 	uint32_t flight;		/* system pages on their way, 0: none */
 	/* one bit per page: it left the CPU, its bytes are in dst[] */
 	uint64_t taken[UHMM_MIGRATE_NPAGES_MAX / 64];

@@ -9,6 +9,7 @@
 #include "mm/check.h"
 #include "mm/flight.h"
 #include "mm/page.h"
+#include "mm/unit.h"
 
 /* Every page number there can be. */
 static const struct uhmm_range whole_mm = {
@@ -96,6 +97,7 @@ static void drop_entries(struct uhmm_mm *mm, struct uhmm_range r)
 void uhmm_mm_drop(struct uhmm_mm *mm, struct uhmm_range r)
 {
 	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_UNMAP, NULL);
+	uhmm_unit_split_part(&mm->core->store, mm->slot, r);
 	drop_entries(mm, r);
 }
 

@@ -11,6 +11,7 @@
 
 #include "mm/coherent.h"
 #include "mm/cpu_fault.h"
+#include "mm/unit.h"
 
 /* Pages looked at at once. */
 #define PIECE 256
@@ -78,6 +79,15 @@ static bool is_writable(const struct piece *p, uint64_t i)
 	       !(pte & UHMM_PTE_FILE);
 }
 
+static uint64_t pmd_order(const struct piece *p)
+{
+	uint64_t order = 0;
+
+	for (uint64_t n = p->mm->core->pmd_npages; n > 1; n /= 2)
+		order++;
+	return order;
+}
+
 /* Word of a present page. */
 static uint64_t present_word(const struct piece *p, uint64_t i)
 {
@@ -86,8 +96,7 @@ static uint64_t present_word(const struct piece *p, uint64_t i)
 	if (is_writable(p, i))
 		word |= UHMM_HMM_PFN_WRITE;
 	if (p->pte[i] & UHMM_PTE_HUGE) {
-		for (uint64_t n = p->mm->core->pmd_npages; n > 1; n /= 2)
-			order++;
+		order = pmd_order(p);
 		if (p->pte[i] & UHMM_PTE_PUD)
 			order *= 2;
 	} else if (p->pte[i] & UHMM_PTE_ZERO) {
@@ -144,6 +153,9 @@ static enum need look_leaf(struct piece *p, uint64_t i, uhmm_softleaf_t leaf)
 	}
 	p->out[i] = UHMM_HMM_PFN_VALID | UHMM_HMM_PFN_DEVICE_PRIVATE |
 		    uhmm_softleaf_to_dpfn(leaf).val;
+	if (uhmm_unit_is_intact(p->mm, UHMM_VPN(p->range.start.val + i),
+				&p->vma))
+		p->out[i] |= pmd_order(p) << UHMM_HMM_PFN_ORDER_SHIFT;
 	if (uhmm_softleaf_is_device_private_write(leaf))
 		p->out[i] |= UHMM_HMM_PFN_WRITE;
 	else if (wants_write(p))

@@ -8,6 +8,7 @@
 #include "mm/dpfn.h"
 #include "mm/page_word.h"
 #include "mm/shadow.h"
+#include "mm/unit.h"
 
 /* Tables, and the nodes that belong to none. */
 
@@ -23,8 +24,13 @@ static int mend_mm(struct uhmm_store *store, uint32_t slot,
 		return rc;
 	mm->migrating = 0;
 	for (; uhmm_shadow_next(store, slot, &vpn, UHMM_VPN(UINT64_MAX), &leaf);
-	     vpn.val++)
+	     vpn.val++) {
 		mm->migrating += uhmm_softleaf_is_migration(leaf);
+		/* what was done to all of a unit was done to some of it only */
+		if (uhmm_unit_has(leaf) &&
+		    !uhmm_unit_is_sound(store, slot, vpn))
+			uhmm_unit_split(store, slot, vpn);
+	}
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mm/pagemap.h"
+#include "mm/unit.h"
 
 /* How often the engine may say that the program's mappings moved. */
 #define GIVE_TRIES 64
@@ -156,26 +157,62 @@ static bool can_lock(struct uhmm_core *core, uhmm_dpfn_t dpfn)
 	return i > 0;
 }
 
+static void undo_locks(struct uhmm_restore *r, uint32_t nlegs)
+{
+	while (r->nlegs > nlegs)
+		undo_lock(r);
+}
+
+/* Lock every mapping of a page; what units these are in is the caller's. */
+static int lock_page(struct uhmm_restore *r, uhmm_dpfn_t dpfn)
+{
+	struct uhmm_store *store = &r->core->store;
+	uint32_t before = r->nlegs;
+	struct uhmm_mapping at;
+	int err = 0;
+
+	if (!can_lock(r->core, dpfn))
+		return -EBUSY;
+	for (uint32_t i = 0; !err && uhmm_page_mapping(store, dpfn, i, &at);
+	     i++)
+		err = lock_leg(r, dpfn, at);
+	if (err)
+		undo_locks(r, before);
+	return err;
+}
+
 int uhmm_restore_lock(struct uhmm_restore *r, struct uhmm_core *core,
 		      uhmm_dpfn_t dpfn)
 {
-	uint32_t before = r->nlegs;
 	struct uhmm_mapping at;
 
 	r->core = core;
-	if (!can_lock(core, dpfn))
-		return -EBUSY;
 	for (uint32_t i = 0; uhmm_page_mapping(&core->store, dpfn, i, &at);
-	     i++) {
-		int err = lock_leg(r, dpfn, at);
+	     i++)
+		uhmm_unit_split(&core->store, at.mm, at.vpn);
+	return lock_page(r, dpfn);
+}
 
-		if (!err)
-			continue;
-		while (r->nlegs > before)
-			undo_lock(r);
-		return err;
-	}
-	return 0;
+int uhmm_restore_lock_unit(struct uhmm_restore *r, struct uhmm_core *core,
+			   uhmm_dpfn_t head)
+{
+	uint32_t before = r->nlegs;
+	int err = 0;
+
+	r->core = core;
+	for (uint64_t i = 0; !err && i < UHMM_UNIT_NPAGES; i++)
+		err = lock_page(r, UHMM_DPFN(head.val + i));
+	if (err)
+		undo_locks(r, before);
+	return err;
+}
+
+void uhmm_restore_split(struct uhmm_restore *r)
+{
+	for (uint32_t i = 0; i < r->nlegs; i++)
+		if (!r->leg[i].gone && uhmm_unit_has(entry_of(&r->leg[i])))
+			uhmm_unit_split(&r->core->store, r->leg[i].mm->slot,
+					r->leg[i].now);
 }
 
 void uhmm_restore_unwant(struct uhmm_restore *r, uhmm_dpfn_t dpfn)
@@ -211,7 +248,8 @@ static bool is_to_give(struct uhmm_leg *leg)
 /* Does @b go right behind @a, in both spaces and the same way? */
 static bool is_next(const struct uhmm_leg *a, struct uhmm_leg *b)
 {
-	return is_to_give(b) && b->at.mm == a->at.mm &&
+	return is_to_give(b) && !uhmm_unit_has(entry_of(b)) &&
+	       b->at.mm == a->at.mm &&
 	       b->at.vpn.val == a->at.vpn.val + 1 &&
 	       b->dpfn.val == a->dpfn.val + 1 && b->write == a->write;
 }
@@ -219,12 +257,25 @@ static bool is_next(const struct uhmm_leg *a, struct uhmm_leg *b)
 /* Length of the run that starts at leg @i, which is to be given. */
 static uint32_t run_length(const struct uhmm_restore *r, uint32_t i)
 {
+	bool unit = uhmm_unit_has(entry_of(&r->leg[i]));
 	uint32_t n = 1;
 
-	while (i + n < r->nsorted &&
+	while (i + n < r->nsorted && !(unit && n == UHMM_UNIT_NPAGES) &&
 	       is_next(&r->leg[i + n - 1], &r->leg[i + n]))
 		n++;
 	return n;
+}
+
+/* How is the run that starts with @leg given? One that fork shares comes back as
+ * base pages: each mm gets a copy, and one of them writes to its soon. */
+static uint32_t run_flags(const struct uhmm_leg *leg, uint32_t npages)
+{
+	uint32_t flags = leg->write ? 0 : UHMM_RUN_WP;
+
+	if (uhmm_unit_has(entry_of(leg)) && npages == UHMM_UNIT_NPAGES &&
+	    uhmm_page_mapcount(&leg->mm->core->store, leg->dpfn) == 1)
+		flags |= UHMM_RUN_UNIT;
+	return flags;
 }
 
 /* Note what became of the run that started at leg @i. Return: the leg to go on
@@ -249,12 +300,12 @@ static uint32_t give_run(struct uhmm_restore *r, uint32_t i,
 {
 	const struct uhmm_leg *leg = &r->leg[i];
 	const struct uhmm_mm *mm = leg->mm;
+	uint32_t n = run_length(r, i);
 	struct uhmm_run run = { .vpn = leg->at.vpn, .dpfn = leg->dpfn,
-				.npages = run_length(r, i),
-				.flags = leg->write ? 0 : UHMM_RUN_WP };
+				.npages = n, .flags = run_flags(leg, n) };
 
 	if (mm->ops->give(mm->ops_ctx, &run, 1))
-		return i + (uint32_t)run.npages;
+		return i + n;
 	return note_run(r, i, &run, tries);
 }
 
@@ -450,9 +501,13 @@ static void finish_leg(struct uhmm_restore *r, struct uhmm_leg *leg)
 		leg->coherent = false;
 		leg->exclusive = true;
 	}
-	if (!is_over(r, leg))
+	if (!is_over(r, leg)) {
 		unlock_leg(leg);
-	else if (is_coherent_exclusive(leg) && !is_zapped(leg))
+		return;
+	}
+	/* what stays of a unit of which one page is back is none */
+	uhmm_unit_split(store, leg->mm->slot, leg->now);
+	if (is_coherent_exclusive(leg) && !is_zapped(leg))
 		uhmm_shadow_change(store, leg->mm->slot, leg->now,
 				   uhmm_pagemap_leaf(r->core, leg->dpfn,
 						     false));

@@ -52,6 +52,19 @@ struct uhmm_restore {
 UHMM_CHECKED int uhmm_restore_lock(struct uhmm_restore *r,
 				   struct uhmm_core *core, uhmm_dpfn_t dpfn);
 
+/**
+ * uhmm_restore_lock_unit() - the same for the pages [@head, +512), which some
+ * mm maps as a unit (unit.h): it stays one, and is given as one
+ * Locking a single page splits every unit it is in.
+ * Return: as uhmm_restore_lock(), and then none of them is locked
+ */
+UHMM_CHECKED int uhmm_restore_lock_unit(struct uhmm_restore *r,
+					struct uhmm_core *core,
+					uhmm_dpfn_t head);
+
+/** uhmm_restore_split() - what is locked is given page by page */
+void uhmm_restore_split(struct uhmm_restore *r);
+
 /** uhmm_restore_unwant() - @dpfn shall stay on the device after all */
 void uhmm_restore_unwant(struct uhmm_restore *r, uhmm_dpfn_t dpfn);
 

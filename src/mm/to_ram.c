@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "mm/migrate.h"
+#include "mm/unit.h"
 
 /* Pages locked at once. */
 #define BATCH 512
@@ -35,7 +36,37 @@ static bool is_of(struct uhmm_core *core, uhmm_softleaf_t leaf,
 		uhmm_pagemap_of(core, uhmm_softleaf_to_dpfn(leaf)) == pgmap);
 }
 
-/* Lock up to BATCH pages of @pgmap from *@vpn on. */
+/* Is the page at @vpn in a unit? A CPU that touches one of its pages gets all
+ * of them. */
+static bool is_in_unit(struct uhmm_mm *mm, uhmm_vpn_t vpn)
+{
+	struct uhmm_vma vma;
+
+	return uhmm_unit_of(&mm->core->store, mm->slot, vpn) &&
+	       !mm->ops->vma_find(mm->ops_ctx, vpn, &vma) &&
+	       uhmm_unit_is_intact(mm, vpn, &vma);
+}
+
+/* Lock the page that has @leaf at *@vpn, or the unit it is in, behind which
+ * *@vpn is then. */
+static int lock_here(struct uhmm_restore *restore, struct uhmm_mm *mm,
+		     uhmm_vpn_t *vpn, uhmm_softleaf_t leaf)
+{
+	struct uhmm_range unit = uhmm_unit_range(*vpn);
+	uhmm_dpfn_t dpfn = uhmm_softleaf_to_dpfn(leaf);
+	int err;
+
+	if (!is_in_unit(mm, *vpn)) {
+		vpn->val++;
+		return uhmm_restore_lock(restore, mm->core, dpfn);
+	}
+	dpfn.val -= vpn->val - unit.start.val;
+	err = uhmm_restore_lock_unit(restore, mm->core, dpfn);
+	*vpn = unit.end;
+	return err;
+}
+
+/* Lock at least BATCH pages of @pgmap from *@vpn on, if there are so many. */
 static void lock_by_place(struct uhmm_restore *restore, struct uhmm_mm *mm,
 			  uhmm_vpn_t *vpn, uhmm_vpn_t end,
 			  const struct uhmm_pagemap *pgmap)
@@ -43,15 +74,19 @@ static void lock_by_place(struct uhmm_restore *restore, struct uhmm_mm *mm,
 	uhmm_softleaf_t leaf;
 	int err;
 
-	for (; restore->nlegs < BATCH &&
-	       uhmm_shadow_next(&mm->core->store, mm->slot, vpn, end, &leaf);
-	     vpn->val++) {
-		if (!is_of(mm->core, leaf, pgmap))
+	while (restore->nlegs < BATCH &&
+	       uhmm_shadow_next(&mm->core->store, mm->slot, vpn, end, &leaf)) {
+		uhmm_vpn_t here = *vpn;
+
+		if (!is_of(mm->core, leaf, pgmap)) {
+			vpn->val++;
 			continue;
-		err = uhmm_restore_lock(restore, mm->core,
-					uhmm_softleaf_to_dpfn(leaf));
-		if (err == -ENOMEM && restore->nlegs)
+		}
+		err = lock_here(restore, mm, vpn, leaf);
+		if (err == -ENOMEM && restore->nlegs) {
+			*vpn = here;
 			return;
+		}
 	}
 }
 
@@ -104,7 +139,32 @@ static bool skip(const struct uhmm_pagemap *pgmap, uhmm_dpfn_t dpfn)
 	return true;
 }
 
-/* Lock up to BATCH pages from *@dpfn on that are not on their way already:
+/* Does any mapping of page @dpfn begin a unit? */
+static bool heads_unit(const struct uhmm_store *store, uhmm_dpfn_t dpfn)
+{
+	struct uhmm_mapping at;
+
+	for (uint32_t i = 0; uhmm_page_mapping(store, dpfn, i, &at); i++)
+		if (uhmm_unit_has(uhmm_shadow_get(store, at.mm, at.vpn)))
+			return true;
+	return false;
+}
+
+/* Lock page *@dpfn, or the unit it begins, behind which *@dpfn is then. */
+static int lock_this(struct uhmm_restore *restore, struct uhmm_core *core,
+		     uhmm_dpfn_t *dpfn)
+{
+	uhmm_dpfn_t first = *dpfn;
+
+	if (!heads_unit(&core->store, first)) {
+		dpfn->val++;
+		return uhmm_restore_lock(restore, core, first);
+	}
+	dpfn->val += UHMM_UNIT_NPAGES;
+	return uhmm_restore_lock_unit(restore, core, first);
+}
+
+/* Lock about BATCH pages from *@dpfn on that are not on their way already:
  * those that are @exclusive, or the others. */
 static bool lock_by_page(struct uhmm_restore *restore,
 			 struct uhmm_pagemap *pgmap, uhmm_dpfn_t *dpfn,
@@ -114,13 +174,18 @@ static bool lock_by_page(struct uhmm_restore *restore,
 	uhmm_dpfn_t end = uhmm_pagemap_end(pgmap);
 	struct uhmm_mapping at;
 
-	for (; restore->nlegs < BATCH && uhmm_page_next(store, dpfn, end);
-	     dpfn->val++) {
+	while (restore->nlegs < BATCH && uhmm_page_next(store, dpfn, end)) {
+		uhmm_dpfn_t here = *dpfn;
+
 		if (exclusive ? !is_exclusive(pgmap, *dpfn, &at) :
-				skip(pgmap, *dpfn))
+				skip(pgmap, *dpfn)) {
+			dpfn->val++;
 			continue;
-		if (uhmm_restore_lock(restore, pgmap->core, *dpfn) == -ENOMEM)
+		}
+		if (lock_this(restore, pgmap->core, dpfn) == -ENOMEM) {
+			*dpfn = here;
 			break;
+		}
 	}
 	return restore->nlegs > 0;
 }

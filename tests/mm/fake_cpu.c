@@ -67,7 +67,7 @@ static int touch_once(struct fake_mm *m, uint64_t vpn, bool write)
 		return err ? err : 1;
 	}
 	if (write)
-		fake_pte_write(pte);
+		fake_pte_write(m, vpn);
 	return 0;
 }
 

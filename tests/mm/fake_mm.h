@@ -141,6 +141,7 @@ struct fake {
 	struct fake_hook hook[FAKE_HOOKS];
 	struct fake_failure failure[FAKE_FAILURES];
 	unsigned int failed;		/* failures that were handed out */
+	bool no_huge;			/* give() finds no memory for one */
 	bool careless;			/* take() does not look for changes of
 					 * the mappings */
 	unsigned int pause_one_in;	/* a task pauses at one in so many
@@ -233,6 +234,13 @@ void fake_dontfork(struct fake_mm *m, uint64_t vpn, uint64_t npages);
 /** fake_set_huge() - these present pages are mapped by a PMD, @pud: by a PUD */
 void fake_set_huge(struct fake_mm *m, uint64_t vpn, uint64_t npages, bool pud);
 
+/** fake_set_huge_zero() - the huge zero page is mapped at @vpn */
+void fake_set_huge_zero(struct fake_mm *m, uint64_t vpn);
+
+/** fake_count_huge() - of the pages [@vpn, +@npages), mapped by a PMD */
+uint64_t fake_count_huge(const struct fake_mm *m, uint64_t vpn,
+			 uint64_t npages);
+
 /** fake_swap_out() - these present pages are */
 void fake_swap_out(struct fake_mm *m, uint64_t vpn, uint64_t npages);
 
@@ -283,6 +291,9 @@ void fake_leave(struct fake *f, enum fake_op op);
  *  as of fake_cpu_read() */
 int fake_touch(struct fake_mm *m, uint64_t vpn, bool write);
 
+/** fake_split_huge() - PMDs that map a part of the range only map base pages */
+void fake_split_huge(struct fake_mm *m, uint64_t vpn, uint64_t npages);
+
 /** fake_same_mapping() - is @r in one mapping? */
 bool fake_same_mapping(const struct fake_mm *m, struct uhmm_range r);
 
@@ -293,8 +304,8 @@ void fake_drop(struct fake_pte *pte);
 /** fake_page_new() - with the bytes of @from, NULL: zeros; no reference yet */
 struct fake_page *fake_page_new(const void *from);
 
-/** fake_pte_write() - make a present entry one that may be written: break COW
- *  and the zero page */
-void fake_pte_write(struct fake_pte *pte);
+/** fake_pte_write() - make the present entry at @vpn one that may be written:
+ *  break COW and the zero page */
+void fake_pte_write(struct fake_mm *m, uint64_t vpn);
 
 #endif

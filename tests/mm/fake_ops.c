@@ -8,6 +8,7 @@
 
 #include "fake_mm.h"
 #include "mm/page.h"
+#include "mm/unit.h"
 
 /* Others may run now. */
 static void yield(struct fake *f)
@@ -117,6 +118,8 @@ static int op_trap(void *ctx, struct uhmm_range r)
 		err = -EINVAL;
 	if (!err)
 		err = kind->trap_error;
+	if (!err)
+		fake_split_huge(m, r.start.val, uhmm_range_npages(r));
 	for (uint64_t i = r.start.val; !err && i < r.end.val; i++) {
 		m->pte[i].trapped = true;
 		m->pte[i].watched = false;
@@ -216,6 +219,8 @@ static int op_protect(void *ctx, struct uhmm_range r)
 	struct fake_mm *m = ctx;
 	int err = enter_yielding(m, FAKE_PROTECT, r, 0);
 
+	if (!err)
+		fake_split_huge(m, r.start.val, uhmm_range_npages(r));
 	for (uint64_t i = r.start.val; !err && i < r.end.val; i++)
 		if (i < FAKE_NPAGES && op_is_watched(m, UHMM_VPN(i)))
 			m->pte[i].bits |= UHMM_PTE_WP;
@@ -231,12 +236,30 @@ static int op_unprotect(void *ctx, struct uhmm_range r)
 
 	if (!err && is_stale(m, before))
 		err = -EAGAIN;
+	if (!err)
+		fake_split_huge(m, r.start.val, uhmm_range_npages(r));
 	for (uint64_t i = r.start.val; !err && i < r.end.val; i++)
 		m->pte[i].bits &= (uint8_t)~UHMM_PTE_WP;
 	return err;
 }
 
 /* ---- take ---- */
+
+/* A unit is one in both spaces; one PMD maps all of it, or none, if the program
+ * has done nothing to it meanwhile. */
+static void check_unit(const struct fake_mm *m, const struct uhmm_run *run,
+		       bool huge)
+{
+	if (!(run->flags & UHMM_RUN_UNIT))
+		return;
+	unit_expect(run->npages == FAKE_PMD_NPAGES);
+	unit_expect(run->vpn.val % FAKE_PMD_NPAGES == 0);
+	unit_expect(run->dpfn.val % FAKE_PMD_NPAGES == 0);
+	if (huge && !(run->flags & UHMM_RUN_ZERO) &&
+	    uhmm_unit_of(&m->f->core.store, m->mm->slot, run->vpn))
+		unit_expect(fake_count_huge(m, run->vpn.val, run->npages) ==
+			    run->npages);
+}
 
 static int fetch_page(struct fake_mm *m, const struct uhmm_run *run,
 		      uint32_t events)
@@ -284,6 +307,7 @@ static void zap(struct fake_mm *m, const struct uhmm_run *run, uint32_t events)
 static void fetch(struct fake_mm *m, struct uhmm_run *run, uint32_t events,
 		  int err)
 {
+	check_unit(m, run, events == m->events);
 	run->error = err;
 	while (!run->error && run->done < run->npages) {
 		run->error = fetch_page(m, run, events);
@@ -358,12 +382,16 @@ static int op_give(void *ctx, struct uhmm_run *run, unsigned int nruns)
 	if (err == -ESRCH)
 		return err;
 	for (unsigned int i = 0; i < nruns; i++) {
+		check_unit(m, &run[i], false);
 		run[i].error = err;
 		while (!run[i].error && run[i].done < run[i].npages) {
 			run[i].error = give_page(m, &run[i], events);
 			if (!run[i].error)
 				run[i].done++;
 		}
+		if ((run[i].flags & UHMM_RUN_UNIT) && !m->f->no_huge &&
+		    run[i].done == run[i].npages)
+			fake_set_huge(m, run[i].vpn.val, run[i].npages, false);
 		if (run[i].error == -ESRCH)
 			return -ESRCH;
 	}
@@ -468,7 +496,7 @@ static int64_t op_write(void *ctx, uhmm_vpn_t vpn, uint64_t npages,
 		if (!(pte->bits & UHMM_PTE_PRESENT) ||
 		    (pte->bits & UHMM_PTE_WP))
 			break;
-		fake_pte_write(pte);
+		fake_pte_write(m, vpn.val + i);
 		memcpy(pte->page->bytes, from, FAKE_PAGE_BYTES);
 		from += FAKE_PAGE_BYTES;
 	}

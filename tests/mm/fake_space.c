@@ -72,17 +72,37 @@ void fake_hold(struct fake_pte *pte, struct fake_page *page, uint8_t bits)
 	pte->bits = bits;
 }
 
-void fake_pte_write(struct fake_pte *pte)
+/* The PMD that maps @vpn, if one does, maps base pages. */
+static void split_pmd(struct fake_mm *m, uint64_t vpn)
 {
+	uint64_t first = vpn - vpn % FAKE_PMD_NPAGES;
+
+	if (vpn >= FAKE_NPAGES || m->pte[vpn].kind.hugetlb)
+		return;
+	for (uint64_t i = first; i < first + FAKE_PMD_NPAGES; i++)
+		m->pte[i].bits &= (uint8_t)~UHMM_PTE_HUGE;
+}
+
+void fake_split_huge(struct fake_mm *m, uint64_t vpn, uint64_t npages)
+{
+	if (vpn % FAKE_PMD_NPAGES)
+		split_pmd(m, vpn);
+	if ((vpn + npages) % FAKE_PMD_NPAGES)
+		split_pmd(m, vpn + npages);
+}
+
+void fake_pte_write(struct fake_mm *m, uint64_t vpn)
+{
+	struct fake_pte *pte = &m->pte[vpn];
 	const void *from = pte->page ? pte->page->bytes : NULL;
 
 	if (pte->kind.shared)
 		return;
 	if (pte->page && !(pte->bits & UHMM_PTE_FILE) && pte->page->refs == 1)
 		return;
+	split_pmd(m, vpn);
 	fake_hold(pte, fake_page_new(from),
-		  pte->bits & (uint8_t) ~(UHMM_PTE_ZERO | UHMM_PTE_FILE |
-					  UHMM_PTE_HUGE));
+		  pte->bits & (uint8_t) ~(UHMM_PTE_ZERO | UHMM_PTE_FILE));
 }
 
 uint8_t fake_pte_bits(const struct fake_mm *m, uint64_t vpn)
@@ -193,6 +213,7 @@ void fake_unmap(struct fake_mm *m, uint64_t vpn, uint64_t npages)
 	struct uhmm_range part;
 	uint64_t at = vpn;
 
+	fake_split_huge(m, vpn, npages);
 	while (next_part(m, &at, vpn + npages, &part)) {
 		clear(m, part.start.val, uhmm_range_npages(part));
 		m->events++;
@@ -223,6 +244,7 @@ void fake_map(struct fake_mm *m, uint64_t vpn, uint64_t npages,
 
 void fake_dontneed(struct fake_mm *m, uint64_t vpn, uint64_t npages)
 {
+	fake_split_huge(m, vpn, npages);
 	tell_unmap(m, vpn, npages);
 	for (uint64_t i = vpn; i < vpn + npages; i++)
 		fake_drop(&m->pte[i]);
@@ -248,6 +270,10 @@ void fake_remap(struct fake_mm *m, uint64_t from, uint64_t to, uint64_t npages,
 
 	unit_expect(to + npages <= from || from + npages <= to);
 	fake_unmap(m, to, npages);
+	fake_split_huge(m, from, npages);
+	for (uint64_t i = from; (from - to) % FAKE_PMD_NPAGES &&
+				i < from + npages; i++)
+		split_pmd(m, i);
 	m->f->mappings++;
 	for (uint64_t i = 0; i < npages; i++)
 		move_pte(&m->pte[from + i], &m->pte[to + i], m->f->mappings,
@@ -268,6 +294,7 @@ void fake_protect(struct fake_mm *m, uint64_t vpn, uint64_t npages,
 {
 	uint64_t end = vpn + npages, first;
 
+	fake_split_huge(m, vpn, npages);
 	for (; vpn < end; vpn++) {
 		first = vpn;
 		for (; vpn < end && m->pte[vpn].mapped &&
@@ -286,6 +313,7 @@ void fake_protect(struct fake_mm *m, uint64_t vpn, uint64_t npages,
 
 void fake_dontfork(struct fake_mm *m, uint64_t vpn, uint64_t npages)
 {
+	fake_split_huge(m, vpn, npages);
 	for (uint64_t i = vpn; i < vpn + npages; i++)
 		m->pte[i].dontfork = true;
 }
@@ -296,6 +324,23 @@ void fake_set_huge(struct fake_mm *m, uint64_t vpn, uint64_t npages, bool pud)
 		unit_expect(m->pte[i].bits & UHMM_PTE_PRESENT);
 		m->pte[i].bits |= UHMM_PTE_HUGE | (pud ? UHMM_PTE_PUD : 0);
 	}
+}
+
+void fake_set_huge_zero(struct fake_mm *m, uint64_t vpn)
+{
+	unit_expect(vpn % FAKE_PMD_NPAGES == 0);
+	for (uint64_t i = vpn; i < vpn + FAKE_PMD_NPAGES; i++)
+		fake_hold(&m->pte[i], NULL,
+			  UHMM_PTE_PRESENT | UHMM_PTE_ZERO | UHMM_PTE_HUGE);
+}
+
+uint64_t fake_count_huge(const struct fake_mm *m, uint64_t vpn, uint64_t npages)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = vpn; i < vpn + npages; i++)
+		n += (m->pte[i].bits & UHMM_PTE_HUGE) != 0;
+	return n;
 }
 
 void fake_swap_out(struct fake_mm *m, uint64_t vpn, uint64_t npages)

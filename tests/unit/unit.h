@@ -31,7 +31,7 @@ struct unit_test {
 #define unit_expect(cond)                             \
 	do {                                          \
 		if (!(cond))                          \
-			ck_abort_msg("not so: " #cond); \
+			ck_abort_msg("not so: %s", #cond); \
 	} while (0)
 
 /** unit_main() - run @tests as suite @name. Return: exit status. */
