@@ -112,14 +112,14 @@ static void disk_is_read_only_until_written(void)
 {
 	unsigned char *p = map_file(disk_file(NPAGES), NPAGES, RW, MAP_SHARED);
 
-	probe_verify_from(p + 3 * page_bytes, 1, 3, 1, "read");
-	SHOWS(p, 0, AROUND, UHMM_DMIRROR_PROT_READ);
-	SHOWS(p, AROUND, NPAGES, UHMM_DMIRROR_PROT_NONE);
+	/* how many are mapped around it depends on the size of folios */
+	probe_verify(p, NPAGES, 1, "read");
+	SHOWS(p, 0, NPAGES, UHMM_DMIRROR_PROT_READ);
 	memset(buf, 7, sizeof(buf));
 	WRITES(p + 2 * page_bytes, 4, 1);
 	SHOWS(p, 0, 2, UHMM_DMIRROR_PROT_READ);
 	SHOWS(p, 2, 6, UHMM_DMIRROR_PROT_WRITE);
-	SHOWS(p, 6, AROUND, UHMM_DMIRROR_PROT_READ);
+	SHOWS(p, 6, NPAGES, UHMM_DMIRROR_PROT_READ);
 	WRITES(p + 2 * page_bytes, 4, 0);
 	CHECK(p[2 * page_bytes] == 7, "the CPU does not see it");
 }
