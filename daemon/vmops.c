@@ -138,6 +138,8 @@ int vmops_advise(struct request *rq)
 		if (!after && has_coherent(s->mm, r))
 			return -EALREADY;
 		return after ? 0 : make_plain(s, r);
+	case UHMM_ADVISE_YIELD:
+		return make_plain(s, r);
 	case MADV_DONTFORK:
 	case MADV_WIPEONFORK:
 		return after ? uhmm_engine_note_forked(s->engine, r, false) : 0;

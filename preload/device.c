@@ -99,6 +99,23 @@ int uhmm_device_ioctl(struct uhmm_wire_token dev, int fd, unsigned long cmd,
 	return (int)msg.body.ioctl_reply.ret;
 }
 
+bool uhmm_device_yields(unsigned long cmd, unsigned long arg)
+{
+	const struct uffdio_register *reg =
+		(const struct uffdio_register *)arg;	/* the kernel read it */
+	struct uhmm_wire_msg msg;
+
+	if (cmd != UFFDIO_REGISTER || errno != EBUSY ||
+	    !uhmm_session_exists())
+		return false;
+	uhmm_wire_init(&msg, UHMM_WIRE_advise, 0, false);
+	msg.body.advise.addr = reg->range.start;
+	msg.body.advise.bytes = reg->range.len;
+	msg.body.advise.advice = UHMM_ADVISE_YIELD;
+	msg.body.advise.phase = UHMM_PHASE_BEFORE;
+	return !uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+}
+
 /* ---- mmap ---- */
 
 static void *fail_map(int err)

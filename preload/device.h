@@ -25,6 +25,13 @@ int uhmm_device_open(const char *path, int flags, int saved);
 int uhmm_device_ioctl(struct uhmm_wire_token dev, int fd, unsigned long cmd,
 		      unsigned long arg);
 
+/**
+ * uhmm_device_yields() - an ioctl of another descriptor failed, errno says why
+ * The program's own userfaultfd may want what ours has.
+ * Return: true: ours is out of the way now, try again
+ */
+bool uhmm_device_yields(unsigned long cmd, unsigned long arg);
+
 void *uhmm_device_mmap(struct uhmm_wire_token dev, void *addr, size_t bytes,
 		       int prot, int flags, off_t offset);
 

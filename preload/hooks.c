@@ -120,13 +120,20 @@ EXPORT int ioctl(int fd, unsigned long cmd, ...)
 {
 	struct uhmm_wire_token dev;
 	unsigned long arg;
+	int saved = errno, ret;
 	va_list ap;
 
 	va_start(ap, cmd);
 	arg = va_arg(ap, unsigned long);
 	va_end(ap);
-	return uhmm_devfd_get(fd, &dev) ? uhmm_device_ioctl(dev, fd, cmd, arg) :
-					  libc_ioctl(fd, cmd, arg);
+	if (uhmm_devfd_get(fd, &dev))
+		return uhmm_device_ioctl(dev, fd, cmd, arg);
+	ret = libc_ioctl(fd, cmd, arg);
+	if (ret < 0 && uhmm_device_yields(cmd, arg)) {
+		errno = saved;
+		ret = libc_ioctl(fd, cmd, arg);
+	}
+	return ret;
 }
 
 EXPORT void *mmap(void *addr, size_t bytes, int prot, int flags, int fd,

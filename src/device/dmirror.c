@@ -202,6 +202,7 @@ static const struct {
 	{ UHMM_DMIRROR_CHECK_EXCLUSIVE, uhmm_dmirror_check_exclusive },
 	{ UHMM_DMIRROR_RELEASE, uhmm_dmirror_release_pages },
 	{ UHMM_DMIRROR_FLAGS, set_flags },
+	{ UHMM_DMIRROR_READ_UNLOCKED, uhmm_dmirror_read_unlocked },
 };
 
 /* The checks that every command passes first (spec 1.4). */

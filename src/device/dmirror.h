@@ -77,11 +77,13 @@ struct dmirror_call {
 	struct uhmm_user *user;
 	struct uhmm_dmirror_cmd cmd;
 	struct uhmm_range range;	/* of cmd.addr and cmd.npages */
+	bool unlocked;			/* its faults may wait for the program */
 };
 
 /* All commands: (yields) 0 or -errno; call->cmd.cpages and .faults are set on
  * success, the user's buffers touched only as spec 1.5 says. */
 int uhmm_dmirror_read(struct dmirror_call *call);
+int uhmm_dmirror_read_unlocked(struct dmirror_call *call);
 int uhmm_dmirror_write(struct dmirror_call *call);
 int uhmm_dmirror_migrate_to_dev(struct dmirror_call *call);
 int uhmm_dmirror_migrate_to_sys(struct dmirror_call *call);

@@ -191,8 +191,10 @@ static int protect_read_only(struct dmirror *m, struct uhmm_range r,
 }
 
 /* Fault one piece in, as often as something comes between. */
-static int fault_piece(struct dmirror *m, struct uhmm_range r, bool write)
+static int fault_piece(const struct dmirror_call *call, struct uhmm_range r,
+		       bool write)
 {
+	struct dmirror *m = call->mirror;
 	uint64_t pfns[DMIRROR_PIECE];
 	struct uhmm_core *core = m->mm->core;
 	uint64_t deadline = core->ops->now_ns(core) + DMIRROR_TIMEOUT_NS;
@@ -203,6 +205,7 @@ static int fault_piece(struct dmirror *m, struct uhmm_range r, bool write)
 		.default_flags = UHMM_HMM_PFN_REQ_FAULT |
 				 (write ? UHMM_HMM_PFN_REQ_WRITE : 0),
 		.batch = DMIRROR_BATCH,
+		.unlocked = call->unlocked,
 		.pgmap = &m->dev->pgmap,
 	};
 	/* Watched before looked at: what changes later is told. */
@@ -218,17 +221,19 @@ static int fault_piece(struct dmirror *m, struct uhmm_range r, bool write)
 		if (!err && uhmm_notifier_read_retry(&m->notifier,
 						     range.notifier_seq))
 			err = -EBUSY;
-	} while (err == -EBUSY && core->ops->now_ns(core) < deadline);
+	} while (err == -EBUSY &&
+		 (call->unlocked || core->ops->now_ns(core) < deadline));
 	return err ? err : store_all(m, r, pfns);
 }
 
 /* The fault step: the whole rest of the range. */
-static int fault_rest(struct dmirror *m, struct uhmm_range r, bool write)
+static int fault_rest(const struct dmirror_call *call, struct uhmm_range r,
+		      bool write)
 {
 	while (r.start.val < r.end.val) {
 		struct uhmm_range piece = uhmm_range_clip(
 			uhmm_range_of(r.start, DMIRROR_PIECE), r);
-		int err = fault_piece(m, piece, write);
+		int err = fault_piece(call, piece, write);
 
 		if (err)
 			return err == -ESRCH ? -EFAULT : err;
@@ -274,7 +279,7 @@ static int transfer(struct dmirror_call *call, unsigned char *buf, bool write)
 			deadline = core->ops->now_ns(core) + DMIRROR_TIMEOUT_NS;
 		else if (core->ops->now_ns(core) >= deadline)
 			return -EBUSY;
-		err = fault_rest(m, rest, write);
+		err = fault_rest(call, rest, write);
 		if (err)
 			return err;
 		call->cmd.faults++;
@@ -310,6 +315,12 @@ int uhmm_dmirror_read(struct dmirror_call *call)
 	free(buf);
 	call->cmd.cpages = uhmm_range_npages(call->range);
 	return err;
+}
+
+int uhmm_dmirror_read_unlocked(struct dmirror_call *call)
+{
+	call->unlocked = true;
+	return uhmm_dmirror_read(call);
 }
 
 int uhmm_dmirror_write(struct dmirror_call *call)

@@ -192,6 +192,28 @@ static void announce_write(struct piece *p, struct uhmm_range r)
 		call->notifier_seq = uhmm_notifier_read_begin(call->notifier);
 }
 
+/* Is page @i one that a userfaultfd has a say in, if there is one? */
+static bool can_be_asked_for(const struct piece *p, uint64_t i)
+{
+	return !(p->pte[i] & UHMM_PTE_PRESENT) || (p->pte[i] & UHMM_PTE_WP);
+}
+
+/* Would a fault of pages [@i, @end) have to wait for the program's own
+ * userfaultfd, and may not? */
+static bool cannot_wait(const struct piece *p, uint64_t i, uint64_t end)
+{
+	const struct uhmm_mm *mm = p->mm;
+	uint64_t start = p->range.start.val;
+
+	while (i < end && !can_be_asked_for(p, i))
+		i++;
+	return i < end && !p->call->unlocked &&
+	       mm->ops->is_foreign(mm->ops_ctx,
+				   (struct uhmm_range){
+					   UHMM_VPN(start + i),
+					   UHMM_VPN(start + end) });
+}
+
 /* Fault in the run of pages from @i on that all need @need. */
 static int fault_run(struct piece *p, uint64_t i, enum need need)
 {
@@ -202,6 +224,8 @@ static int fault_run(struct piece *p, uint64_t i, enum need need)
 	while (end < n && look(p, end) == need)
 		end++;
 	r = uhmm_range_of(UHMM_VPN(p->range.start.val + i), end - i);
+	if (cannot_wait(p, i, end))
+		return -EFAULT;
 	if (need == NEED_WRITE)
 		announce_write(p, r);
 	err = p->mm->ops->fault_in(p->mm->ops_ctx, r, need == NEED_WRITE);

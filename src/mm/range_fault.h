@@ -40,6 +40,9 @@ struct uhmm_range_fault {
 					 * behind it in the same batch, page
 					 * table and mapping back from the
 					 * caller's own device */
+	bool unlocked;			/* (in) a fault may wait for the
+					 * program's own userfaultfd (kernel:
+					 * the lock may be dropped) */
 	const struct uhmm_pagemap *pgmap; /* (in) whose private pages are own;
 					 * NULL nobody's */
 };

@@ -105,6 +105,7 @@ uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma);
 int uhmm_engine_op_scan(void *ctx, struct uhmm_range r, uint8_t *pte);
 int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_watch(void *ctx, struct uhmm_range r);
+bool uhmm_engine_op_is_foreign(void *ctx, struct uhmm_range r);
 bool uhmm_engine_op_is_watched(void *ctx, uhmm_vpn_t vpn);
 bool uhmm_engine_op_is_forked(void *ctx, uhmm_vpn_t vpn);
 int uhmm_engine_op_relax(void *ctx, struct uhmm_range r);

@@ -278,6 +278,7 @@ static const struct uhmm_mm_ops copy_ops = {
 	.trap = copy_trap,
 	.untrap = uhmm_engine_op_untrap,
 	.watch = uhmm_engine_op_watch,
+	.is_foreign = uhmm_engine_op_is_foreign,
 	.is_watched = uhmm_engine_op_is_watched,
 	.is_forked = uhmm_engine_op_is_forked,
 	.relax = uhmm_engine_op_relax,

@@ -104,6 +104,23 @@ int uhmm_engine_op_watch(void *ctx, struct uhmm_range r)
 	return 0;
 }
 
+bool uhmm_engine_op_is_foreign(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_range piece;
+	struct uhmm_vma vma;
+
+	while (next_unknown(e, r, &piece)) {
+		if (uhmm_maps_find(&e->maps, piece.start, &vma) == 0 &&
+		    uhmm_range_has(vma.range, piece.start) &&
+		    watch_piece(e, uhmm_range_clip(piece, vma.range), &vma) ==
+			    -EBUSY)
+			return true;
+		r.start = piece.end;
+	}
+	return false;
+}
+
 bool uhmm_engine_op_is_watched(void *ctx, uhmm_vpn_t vpn)
 {
 	struct uhmm_engine *e = ctx;

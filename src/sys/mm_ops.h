@@ -136,6 +136,13 @@ struct uhmm_mm_ops {
 	 */
 	int (*watch)(void *ctx, struct uhmm_range r);
 
+	/**
+	 * is_foreign() - has a part of @r, in one VMA, a userfaultfd of the
+	 * program's own? A fault there may be for that to answer. It is watched
+	 * otherwise.
+	 */
+	bool (*is_foreign)(void *ctx, struct uhmm_range r);
+
 	/** is_watched() - is @vpn watched, or trapped? */
 	bool (*is_watched)(void *ctx, uhmm_vpn_t vpn);
 

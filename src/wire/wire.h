@@ -151,11 +151,14 @@ struct uhmm_msg_protect_reply {
 	struct uhmm_wire_range changes;	/* empty: nothing */
 };
 
+/** Beyond all MADV_*: another userfaultfd is to have this range. */
+#define UHMM_ADVISE_YIELD 0x10000u
+
 /** madvise with an advice that the kernel tells of badly or not at all. */
 struct uhmm_msg_advise {
 	uint64_t addr;
 	uint64_t bytes;
-	uint32_t advice;	/* MADV_* */
+	uint32_t advice;	/* MADV_*, UHMM_ADVISE_YIELD */
 	uint32_t phase;		/* enum uhmm_phase */
 };
 

@@ -167,6 +167,16 @@ static int op_watch(void *ctx, struct uhmm_range r)
 	return err;
 }
 
+static bool op_is_foreign(void *ctx, struct uhmm_range r)
+{
+	struct fake_mm *m = ctx;
+
+	for (uint64_t i = r.start.val; i < r.end.val && i < FAKE_NPAGES; i++)
+		if (m->pte[i].kind.trap_error == -EBUSY)
+			return true;
+	return false;
+}
+
 static bool op_is_watched(void *ctx, uhmm_vpn_t vpn)
 {
 	struct fake_mm *m = ctx;
@@ -510,6 +520,7 @@ const struct uhmm_mm_ops fake_ops = {
 	.trap = op_trap,
 	.untrap = op_untrap,
 	.watch = op_watch,
+	.is_foreign = op_is_foreign,
 	.is_watched = op_is_watched,
 	.is_forked = op_is_forked,
 	.relax = op_relax,

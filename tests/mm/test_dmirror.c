@@ -19,6 +19,7 @@ static const struct fake_kind write_only = { .write = true };
 static const uint64_t commands[] = {
 	RIG_READ,      RIG_WRITE, RIG_TO_DEV,  RIG_TO_SYS, RIG_SNAPSHOT,
 	RIG_EXCLUSIVE, RIG_CHECK, RIG_RELEASE, RIG_FLAGS,
+	UHMM_DMIRROR_READ_UNLOCKED,
 };
 
 static const struct {
@@ -70,7 +71,7 @@ START_TEST(test_ioctl_range_overflows_to_one_page)
 END_TEST
 
 static const uint64_t unknown[] = {
-	UHMM_DMIRROR_READ_UNLOCKED, UHMM_DMIRROR_IOCTL(0x0a),
+	UHMM_DMIRROR_IOCTL(0x0a),
 	UHMM_DMIRROR_IOCTL(0xff), 0, UINT64_MAX,
 	UHMM_DMIRROR_READ & 0xffff, _IOW('H', 0, struct uhmm_dmirror_cmd),
 };
