@@ -27,11 +27,14 @@
 
 #define FAKE_PAGE_BYTES UINT64_C(64)
 #define FAKE_PMD_NPAGES UINT64_C(512)
+/* How large the world is; tests/model has a small one. */
+#ifndef FAKE_NPAGES
 /** Page numbers of a program are below this. */
 #define FAKE_NPAGES UINT64_C(4096)
 /** Device page numbers are below this. */
 #define FAKE_DPFNS UINT64_C(16384)
 #define FAKE_MMS 64
+#endif
 
 /** Operations that are counted, and can fail or be waited at. */
 enum fake_op {
@@ -147,6 +150,8 @@ struct fake {
 	unsigned int pause_one_in;	/* a task pauses at one in so many
 					 * operations that yield; 0: never */
 	struct unit_random random;	/* for that */
+	unsigned int pause_at;		/* it pauses at that one of them, then
+					 * never; 0: never */
 	uint64_t pauses;		/* how often one did */
 	unsigned char *devmem;		/* FAKE_DPFNS pages */
 };

@@ -79,7 +79,8 @@ static void split_pmd(struct fake_mm *m, uint64_t vpn)
 
 	if (vpn >= FAKE_NPAGES || m->pte[vpn].kind.hugetlb)
 		return;
-	for (uint64_t i = first; i < first + FAKE_PMD_NPAGES; i++)
+	for (uint64_t i = first;
+	     i < first + FAKE_PMD_NPAGES && i < FAKE_NPAGES; i++)
 		m->pte[i].bits &= (uint8_t)~UHMM_PTE_HUGE;
 }
 

@@ -75,4 +75,8 @@ bool fake_task_wait(struct fake_tasks *t, const void *what);
 /** fake_task_wake() - who waits for @what is READY */
 void fake_task_wake(struct fake_tasks *t, const void *what);
 
+/** fake_task_stop() - for these files only: the running one gives the baton
+ *  back until it is resumed */
+void fake_task_stop(struct fake_task *task);
+
 #endif
