@@ -11,9 +11,14 @@
 /* How often one looks again before the CPU itself has to. */
 #define TRIES 64
 
-/* An ordinary page: a hole in trapped memory, or a page that may be written
- * again. */
-static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
+/*
+ * An ordinary page: a hole in trapped memory, or a page that may be written
+ * again. One that is there and only read is left as it is: while the CPU waited
+ * a fork may have protected it.
+ * @zeros: a hole gets a page of its own also for a read
+ */
+static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write,
+			   bool zeros)
 {
 	struct uhmm_range r = uhmm_range_of(vpn, 1);
 	uint8_t pte;
@@ -21,12 +26,12 @@ static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 
 	if (err)
 		return err;
-	if (pte & UHMM_PTE_PRESENT) {
-		if (write)
-			uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_CLEAR, NULL);
-		return mm->ops->unprotect(mm->ops_ctx, r);
-	}
-	return mm->ops->give_zero(mm->ops_ctx, vpn, write);
+	if (!(pte & UHMM_PTE_PRESENT))
+		return mm->ops->give_zero(mm->ops_ctx, vpn, write || zeros);
+	if (!write)
+		return mm->ops->wake(mm->ops_ctx, r);
+	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_CLEAR, NULL);
+	return mm->ops->unprotect(mm->ops_ctx, r);
 }
 
 /* A page of a coherent device, which is there unless the program's mappings
@@ -37,7 +42,7 @@ static int settle_coherent(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 
 	if (write)
 		uhmm_coherent_break(mm, uhmm_range_of(vpn, 1));
-	err = settle_ordinary(mm, vpn, true);
+	err = settle_ordinary(mm, vpn, write, true);
 	if (!err)
 		uhmm_mm_settle(mm);
 	return err;
@@ -71,7 +76,7 @@ static int settle(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 		return settle_coherent(mm, vpn, write);
 	if (!uhmm_softleaf_is_away(leaf)) {
 		assert(uhmm_softleaf_is_none(leaf));
-		return settle_ordinary(mm, vpn, write);
+		return settle_ordinary(mm, vpn, write, false);
 	}
 	err = to_ram(mm, vpn, leaf, write);
 	/* Whatever happened, the CPU looks again: a page that came back is

@@ -332,6 +332,21 @@ START_TEST(test_cpu_fault_hole_changes_meanwhile)
 }
 END_TEST
 
+/* A reader that waited finds a page that a fork protected while it did. */
+START_TEST(test_cpu_fault_read_leaves_the_page_protected)
+{
+	fake_map(rig.m, RIG_VPN, 2, &fake_rw);
+	be_present();
+	(void)fake_fork(rig.m);
+	ck_assert_int_eq(uhmm_cpu_fault(rig.m->mm, UHMM_VPN(RIG_VPN), false),
+			 0);
+	ck_assert(rig.m->pte[RIG_VPN].bits & UHMM_PTE_WP);
+	ck_assert_int_eq(uhmm_cpu_fault(rig.m->mm, UHMM_VPN(RIG_VPN), true),
+			 0);
+	ck_assert(!(rig.m->pte[RIG_VPN].bits & UHMM_PTE_WP));
+}
+END_TEST
+
 UNIT_RIG_MAIN("cpu_fault", UNIT_TABLE(test_cpu_fault_read, stands),
 	      UNIT_TABLE(test_cpu_fault_write, stands),
 	      UNIT_LOOP(test_cpu_fault_fails_for_a_while,
@@ -344,4 +359,5 @@ UNIT_RIG_MAIN("cpu_fault", UNIT_TABLE(test_cpu_fault_read, stands),
 	      UNIT_TEST(test_cpu_fault_waits_for_a_page_taken_and_not_landed),
 	      UNIT_LOOP(test_cpu_fault_waits_for_a_page_on_its_way_back, 2),
 	      UNIT_TEST(test_cpu_fault_waiter_of_an_mm_that_dies),
-	      UNIT_TABLE(test_cpu_fault_hole_changes_meanwhile, hole_events))
+	      UNIT_TABLE(test_cpu_fault_hole_changes_meanwhile, hole_events),
+	      UNIT_TEST(test_cpu_fault_read_leaves_the_page_protected))
