@@ -61,7 +61,7 @@ static int share_vma(struct uhmm_mm *mm, const struct uhmm_vma *vma,
 	    !mm->ops->is_forked(mm->ops_ctx, vma->range.start))
 		return 0;
 	uhmm_mm_invalidate(mm, vma->range, UHMM_NOTIFY_PROTECTION, NULL);
-	if (!vma->anon || !vma->write || vma->hugetlb)
+	if (!vma->anon || vma->hugetlb)
 		return 0;
 	if (!uhmm_range_overlaps(vma->range, except))
 		return protect_all(mm, vma->range);

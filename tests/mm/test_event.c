@@ -419,6 +419,23 @@ START_TEST(test_share_protects_private_pages)
 }
 END_TEST
 
+/* The page is shared all the same: made writable later, it is not at once. */
+START_TEST(test_share_protects_a_read_only_mapping)
+{
+	struct fake_mm *child;
+
+	fake_map(rig.m, RIG_VPN, 1, &fake_rw);
+	fake_put(rig.m, RIG_VPN, 1, 1);
+	fake_protect(rig.m, RIG_VPN, 1, &fake_ro);
+	child = fake_fork(rig.m);
+	fake_exit(child);
+	fake_protect(rig.m, RIG_VPN, 1, &fake_rw);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 1, 1);
+	fake_put(rig.m, RIG_VPN, 1, 2);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 1, 2);
+}
+END_TEST
+
 /* What a child does not get stays the parent's alone. */
 START_TEST(test_fork_without_some_pages)
 {
@@ -463,5 +480,6 @@ UNIT_RIG_MAIN("event", UNIT_TABLE(test_event_unmap_each_leaf, leaves),
 	      UNIT_TEST(test_notifier_is_told),
 	      UNIT_TEST(test_notifier_is_told_of_the_end),
 	      UNIT_TEST(test_share_protects_private_pages),
+	      UNIT_TEST(test_share_protects_a_read_only_mapping),
 	      UNIT_TEST(test_fork_without_some_pages),
 	      UNIT_TEST(test_share_of_an_mm_nobody_mirrors))
