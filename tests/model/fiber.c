@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* fiber.c - a task has a stack of its own (fake_task.h)
+ *
+ * In the place of tests/mm/fake_thread.c: the explorer begins the world anew
+ * for every step it takes, and threads would be most of its time.
+ */
+#include <string.h>
+#include <ucontext.h>
+
+#include "co_sanitize.h"
+#include "fake_task.h"
+#include "unit.h"
+
+#define STACK_BYTES (256 * 1024)
+
+static struct fiber {
+	ucontext_t ctx;
+	struct co_fiber san;
+	_Alignas(16) unsigned char stack[STACK_BYTES];
+} fibers[FAKE_TASKS];
+
+static ucontext_t main_ctx;
+static struct co_fiber main_san;
+
+static struct fiber *fiber_of(const struct fake_task *task)
+{
+	return &fibers[task - task->tasks->task];
+}
+
+void fake_tasks_init(struct fake_tasks *t)
+{
+	memset(t, 0, sizeof(*t));
+	for (int i = 0; i < FAKE_TASKS; i++)
+		t->task[i].tasks = t;
+	co_fiber_adopt(&main_san);
+}
+
+void fake_tasks_fini(struct fake_tasks *t)
+{
+	for (int i = 0; i < FAKE_TASKS; i++)
+		unit_expect(t->task[i].state == FAKE_TASK_FREE ||
+			    t->task[i].state == FAKE_TASK_DONE);
+}
+
+void fake_task_stop(struct fake_task *task)
+{
+	struct fiber *f = fiber_of(task);
+
+	task->tasks->current = NULL;
+	co_fiber_leave(&f->san, &main_san);
+	swapcontext(&f->ctx, &main_ctx);
+	co_fiber_arrive(&f->san);
+}
+
+static struct fake_task *starting;
+
+static void run(void)
+{
+	struct fake_task *task = starting;
+
+	co_fiber_arrive(&fiber_of(task)->san);
+	task->fn(task->arg);
+	task->state = FAKE_TASK_DONE;
+	fake_task_stop(task);
+}
+
+void fake_task_resume(struct fake_task *task)
+{
+	struct fiber *f = fiber_of(task);
+
+	unit_expect(!task->tasks->current && task->state == FAKE_TASK_READY);
+	task->tasks->current = task;
+	co_fiber_leave(&main_san, &f->san);
+	swapcontext(&main_ctx, &f->ctx);
+	co_fiber_arrive(&main_san);
+}
+
+struct fake_task *fake_task_start(struct fake_tasks *t, void (*fn)(void *arg),
+				  void *arg)
+{
+	struct fake_task *task = t->task;
+	struct fiber *f;
+
+	while (task < t->task + FAKE_TASKS &&
+	       task->state != FAKE_TASK_FREE && task->state != FAKE_TASK_DONE)
+		task++;
+	unit_expect(task < t->task + FAKE_TASKS);
+	f = fiber_of(task);
+	task->fn = fn;
+	task->arg = arg;
+	task->state = FAKE_TASK_READY;
+	getcontext(&f->ctx);
+	f->ctx.uc_stack.ss_sp = f->stack;
+	f->ctx.uc_stack.ss_size = sizeof(f->stack);
+	f->ctx.uc_link = NULL;
+	makecontext(&f->ctx, run, 0);
+	memset(&f->san, 0, sizeof(f->san));
+	co_fiber_create(&f->san, f->stack, sizeof(f->stack));
+	starting = task;
+	fake_task_resume(task);
+	return task;
+}

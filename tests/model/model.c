@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* model.c - what a page is (model.h) */
+#include "model.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct model_page *page_at(struct model *m, int p, int v)
+{
+	return &m->proc[p].page[v];
+}
+
+void model_init(struct model *m, const int room[MODEL_DEVS],
+		int exclusive_room)
+{
+	memset(m, 0, sizeof(*m));
+	for (int d = 0; d < MODEL_DEVS; d++)
+		m->room[d] = room[d];
+	m->exclusive_room = exclusive_room;
+	m->proc[0].alive = m->proc[0].joined = true;
+	for (int v = 0; v < MODEL_PAGES; v++)
+		*page_at(m, 0, v) = (struct model_page){
+			.mapped = true, .rights = MODEL_WRITE };
+}
+
+int model_next_value(int value)
+{
+	return value == 1 ? 2 : 1;
+}
+
+/* ---- the pages of a device ---- */
+
+static bool is_away(const struct model_page *page)
+{
+	return page->where == MODEL_DEV || page->where == MODEL_EXCLUSIVE;
+}
+
+static bool is_same_page(const struct model_page *a, const struct model_page *b)
+{
+	return is_away(a) && is_away(b) && a->id == b->id;
+}
+
+/* A page that was away is the CPU's again. */
+static void come_back(struct model_page *page, bool shared)
+{
+	memset(page->tag, 0, sizeof(page->tag));
+	if (page->where == MODEL_EXCLUSIVE)
+		page->write = page->alone = !shared;
+	page->where = MODEL_RAM;
+	page->id = page->dev = 0;
+	/* A page that comes back read-only where it might be written stays so
+	 * until it is: with the kernel an mprotect() may be earlier. */
+	if (page->rights != MODEL_WRITE)
+		page->write = false;
+	else if (!page->write)
+		page->alone = false;
+}
+
+/* And that of all who share it. */
+static void come_back_everywhere(struct model *m, int p, int v)
+{
+	struct model_page was = *page_at(m, p, v);
+	int sharers = 0;
+
+	for (int q = 0; q < MODEL_PROCS; q++)
+		for (int u = 0; u < MODEL_PAGES; u++)
+			sharers += is_same_page(&was, page_at(m, q, u));
+	for (int q = 0; q < MODEL_PROCS; q++)
+		for (int u = 0; u < MODEL_PAGES; u++)
+			if (is_same_page(&was, page_at(m, q, u)))
+				come_back(page_at(m, q, u), sharers > 1);
+}
+
+/* Pages that are in this state, those that are shared once. */
+static int count(const struct model *m, enum model_where where, int dev)
+{
+	const struct model_page *all[MODEL_PROCS * MODEL_PAGES];
+	int n = 0, used = 0;
+
+	for (int p = 0; p < MODEL_PROCS; p++)
+		for (int v = 0; v < MODEL_PAGES; v++)
+			all[n++] = &m->proc[p].page[v];
+	for (int i = 0; i < n; i++) {
+		bool again = false;
+
+		if (all[i]->where != where ||
+		    (where == MODEL_DEV && all[i]->dev != dev))
+			continue;
+		for (int k = 0; k < i; k++)
+			again |= is_same_page(all[i], all[k]);
+		used += !again;
+	}
+	return used;
+}
+
+int model_used(const struct model *m, int dev)
+{
+	return count(m, MODEL_DEV, dev);
+}
+
+int model_exclusives(const struct model *m)
+{
+	return count(m, MODEL_EXCLUSIVE, 0);
+}
+
+/* ---- the CPU ---- */
+
+bool model_touch(struct model *m, int p, int v, bool write)
+{
+	struct model_page *page = page_at(m, p, v);
+
+	if (!m->proc[p].alive || !page->mapped || page->rights == MODEL_NONE ||
+	    (write && page->rights != MODEL_WRITE))
+		return false;
+	if (is_away(page))
+		come_back_everywhere(m, p, v);
+	if (!write)
+		return true;
+	page->where = MODEL_RAM;
+	page->write = page->alone = true;
+	page->value = model_next_value(page->value);
+	return true;
+}
+
+/* ---- what a program does to its mappings ---- */
+
+void model_fork(struct model *m, int parent, int child)
+{
+	for (int v = 0; v < MODEL_PAGES; v++) {
+		struct model_page *page = page_at(m, parent, v);
+
+		memset(page->tag, 0, sizeof(page->tag));
+		if (page->where == MODEL_EXCLUSIVE)
+			come_back_everywhere(m, parent, v);
+		page->write = page->alone = false;
+	}
+	m->proc[child] = m->proc[parent];
+}
+
+void model_exit(struct model *m, int p)
+{
+	memset(&m->proc[p], 0, sizeof(m->proc[p]));
+}
+
+void model_unmap(struct model *m, int p, int v)
+{
+	memset(page_at(m, p, v), 0, sizeof(struct model_page));
+	m->proc[p].joined = false;
+}
+
+void model_map(struct model *m, int p, int v)
+{
+	model_unmap(m, p, v);
+	page_at(m, p, v)->mapped = true;
+	page_at(m, p, v)->rights = MODEL_WRITE;
+}
+
+void model_dontneed(struct model *m, int p, int v)
+{
+	struct model_page *page = page_at(m, p, v);
+
+	*page = (struct model_page){ .mapped = true, .rights = page->rights };
+}
+
+void model_protect(struct model *m, int p, int v, enum model_rights rights)
+{
+	struct model_page *page = page_at(m, p, v);
+
+	if (page->rights == rights)
+		return;
+	page->rights = rights;
+	memset(page->tag, 0, sizeof(page->tag));
+	if (page->where == MODEL_DEV)
+		page->write = false;
+	if (page->where == MODEL_RAM)
+		page->write = rights == MODEL_WRITE && page->alone;
+}
+
+void model_remap(struct model *m, int p, int v)
+{
+	struct model_page *to = page_at(m, p, !v);
+
+	*to = *page_at(m, p, v);
+	memset(to->tag, 0, sizeof(to->tag));
+	memset(page_at(m, p, v), 0, sizeof(*to));
+	m->proc[p].joined = false;
+}
+
+bool model_is_one_mapping(const struct model *m, int p, int v, int n)
+{
+	const struct model_page *page = m->proc[p].page;
+
+	for (int i = v; i < v + n; i++)
+		if (!page[i].mapped)
+			return false;
+	return n == 1 ||
+	       (m->proc[p].joined && page[0].rights == page[1].rights);
+}
+
+/* ---- devices ---- */
+
+void model_forget(struct model *m, int p, int v, int n, int but)
+{
+	for (int i = v; i < v + n; i++)
+		for (int d = 0; d < MODEL_DEVS; d++)
+			if (d != but)
+				page_at(m, p, i)->tag[d] = false;
+}
+
+void model_to_dev(struct model *m, int p, int v, int n, int dev,
+		  const bool given[MODEL_PAGES])
+{
+	model_forget(m, p, v, n, dev);
+	for (int i = v; i < v + n; i++) {
+		struct model_page *page = page_at(m, p, i);
+
+		if (page->where != MODEL_HOLE && page->where != MODEL_RAM)
+			continue;
+		if (!given[i])
+			continue;
+		if (page->where == MODEL_HOLE) {
+			page->write = page->rights == MODEL_WRITE;
+			page->alone = true;
+		} else if (page->rights != MODEL_WRITE) {
+			page->write = false;
+		}
+		page->where = MODEL_DEV;
+		page->dev = dev;
+		page->id = ++m->last_id;
+	}
+}
+
+void model_to_sys(struct model *m, int p, int v, int n, int dev, bool given)
+{
+	model_forget(m, p, v, n, dev);
+	for (int i = v; i < v + n; i++) {
+		const struct model_page *page = page_at(m, p, i);
+
+		if (given && page->where == MODEL_DEV && page->dev == dev)
+			come_back_everywhere(m, p, i);
+	}
+}
+
+void model_evict(struct model *m, int dev)
+{
+	for (int p = 0; p < MODEL_PROCS; p++)
+		for (int v = 0; v < MODEL_PAGES; v++)
+			if (page_at(m, p, v)->where == MODEL_DEV &&
+			    page_at(m, p, v)->dev == dev)
+				come_back_everywhere(m, p, v);
+}
+
+int model_exclusive(struct model *m, int p, int v, int dev)
+{
+	struct model_page *page = page_at(m, p, v);
+	bool here = page->where == MODEL_EXCLUSIVE;
+
+	if (!page->mapped || page->rights != MODEL_WRITE)
+		return -EFAULT;
+	come_back_everywhere(m, p, v);
+	memset(page->tag, 0, sizeof(page->tag));
+	page->where = MODEL_RAM;
+	page->write = page->alone = true;
+	if (!here && model_exclusives(m) == m->exclusive_room)
+		return -EBUSY;
+	page->where = MODEL_EXCLUSIVE;
+	page->id = ++m->last_id;
+	page->tag[dev] = true;
+	return 0;
+}
