@@ -86,7 +86,12 @@ static void start_hammer(uint64_t npages)
 
 static void check_hammer(void)
 {
-	long n = stop_thread();
+	long n;
+
+	/* on a busy machine it may not have had a CPU yet */
+	for (int i = 0; i < 10000 && !look().rounds; i++)
+		prog_pump(&prog, 1);
+	n = stop_thread();
 
 	ck_assert_int_gt(n, 0);
 	ck_assert_int_eq(prog_call(&prog, in_sum, (long)uhmm_addr_of(prog.base),
