@@ -59,7 +59,7 @@ void channel_close(struct channel *ch)
 	close(ch->fd);
 	uhmm_list_del(&ch->link);
 	uhmm_list_add_tail(&ch->d->closed, &ch->link);
-	hands_hangup(ch);
+	hands_look(ch);
 	fork_channel_closed(ch);
 	if (ch->session)
 		session_lost_channel(ch->session, ch);

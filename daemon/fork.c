@@ -315,8 +315,7 @@ static bool is_told(const struct session *s)
 	return s->hello_flags & UHMM_HELLO_EVENT_FORK;
 }
 
-/* From now on nothing of @s may go to a device; what is there comes back. */
-static int prepare(struct channel *ch)
+void fork_hold(struct channel *ch)
 {
 	struct session *s = ch->session;
 
@@ -324,7 +323,37 @@ static int prepare(struct channel *ch)
 	s->forks.preparing++;
 	while (s->forks.calls && session_is_open(s))
 		co_queue_wait(&s->forks.idle, 0);
-	return uhmm_cpu_fault_range(s->mm, whole_mm());
+}
+
+/* From now on nothing of @s may go to a device; what is there comes back. */
+static int prepare(struct channel *ch)
+{
+	int err;
+
+	fork_hold(ch);
+	err = uhmm_cpu_fault_range(ch->session->mm, whole_mm());
+	uhmm_engine_tidy(ch->session->engine);
+	return err;
+}
+
+/* Fences are not told of by the event: none is left for the child to inherit,
+ * until PARENT. */
+static int clear_fences(struct channel *ch)
+{
+	struct session *s = ch->session;
+	struct uhmm_range r;
+	int found;
+
+	fork_hold(ch);
+	while ((found = uhmm_engine_next_fence(s->engine, whole_mm(), &r)) > 0) {
+		int err = uhmm_cpu_fault_range(s->mm, r);
+
+		if (!err)
+			err = uhmm_engine_open(s->engine, r);
+		if (err)
+			return err;
+	}
+	return found;
 }
 
 static void finish(struct channel *ch)
@@ -353,16 +382,37 @@ static int share(struct session *s)
 int fork_request(struct request *rq)
 {
 	struct channel *ch = rq->ch;
+	int err;
 
-	if (is_told(ch->session))
-		return rq->msg.body.fork.phase == UHMM_FORK_PREPARE ?
-			       share(ch->session) :
-			       0;
-	if (rq->msg.body.fork.phase == UHMM_FORK_PREPARE)
+	if (rq->msg.body.fork.phase != UHMM_FORK_PREPARE) {
+		fork_release(ch);
+		return 0;
+	}
+	if (!is_told(ch->session))
 		return prepare(ch);
-	if (ch->preparing)
+	err = uhmm_engine_fences(ch->session->engine) ? clear_fences(ch) : 0;
+	return err ? err : share(ch->session);
+}
+
+/* The thread that began may have got another channel since: which of them
+ * counts does not matter. */
+void fork_release(struct channel *ch)
+{
+	struct uhmm_list *node;
+
+	if (ch->preparing) {
 		finish(ch);
-	return 0;
+		return;
+	}
+	UHMM_LIST_EACH(node, &ch->session->channels) {
+		struct channel *other =
+			UHMM_CONTAINER_OF(node, struct channel, link);
+
+		if (!other->preparing)
+			continue;
+		finish(other);
+		return;
+	}
 }
 
 void fork_channel_closed(struct channel *ch)

@@ -70,6 +70,13 @@ int fork_request(struct request *rq);
 struct session *fork_begin_call(struct daemon *d, struct slot_ref owner);
 void fork_end_call(struct session *s);
 
+/**
+ * fork_hold() - (yields) no call works on the mm of the session of @ch when
+ * this returns, nor until fork_release(), or until @ch closes
+ */
+void fork_hold(struct channel *ch);
+void fork_release(struct channel *ch);
+
 /** fork_channel_closed() - a fork that @ch prepared is over */
 void fork_channel_closed(struct channel *ch);
 

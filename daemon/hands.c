@@ -13,12 +13,17 @@
 /* How long an agent may take to appear: it is made at the first need. */
 #define AGENT_WAIT_NS UINT64_C(3000000000)
 
+/* How long one may take that belongs to a program we are through with. */
+#define LAST_WAIT_NS UINT64_C(1000000000)
+
 static_assert((int)UHMM_ENGINE_ZAP == (int)UHMM_HANDS_ZAP &&
 		      (int)UHMM_ENGINE_POPULATE_READ ==
 			      (int)UHMM_HANDS_POPULATE_READ &&
 		      (int)UHMM_ENGINE_POPULATE_WRITE ==
 			      (int)UHMM_HANDS_POPULATE_WRITE &&
 		      (int)UHMM_ENGINE_COLLAPSE == (int)UHMM_HANDS_COLLAPSE &&
+		      (int)UHMM_ENGINE_TELL == (int)UHMM_HANDS_TELL &&
+		      (int)UHMM_ENGINE_PROTECT == (int)UHMM_HANDS_PROTECT &&
 		      UHMM_ENGINE_HANDS_MAX <= UHMM_WIRE_RANGES_MAX,
 	      "the engine says what the wire can carry");
 
@@ -39,7 +44,7 @@ static struct channel *choose(struct session *s)
 		if (!co_queue_wait(&s->agent_came, deadline) &&
 		    !is_usable(s->agent))
 			return NULL;
-	return s->agent;
+	return is_usable(s->agent) ? s->agent : NULL;
 }
 
 /* Take the hands of @ch; it is referenced. (yields) */
@@ -76,9 +81,23 @@ static void fill(struct uhmm_wire_msg *msg, unsigned int op, uint32_t seq,
 	}
 }
 
+/* Until the answer is there. A program that we give its memory back to, for
+ * good, may have stopped, or mean ill: it is not waited for. */
+static void await(struct session *s, struct channel *ch)
+{
+	while (session_is_open(s) && !ch->hands.answered && !ch->closed)
+		co_yield();
+	if (!ch->hands.answered && !ch->closed)
+		co_yield_until(co_now_ns() + LAST_WAIT_NS);
+	if (!ch->hands.answered && !ch->closed)
+		channel_kill(ch);
+	while (!ch->hands.answered && !ch->closed)
+		co_yield();
+}
+
 /* Ask and wait. Return: what the program says; -EPIPE it hung up (yields) */
-static int ask(struct channel *ch, unsigned int op, const struct uhmm_range *r,
-	       unsigned int n)
+static int ask(struct session *s, struct channel *ch, unsigned int op,
+	       const struct uhmm_range *r, unsigned int n)
 {
 	struct channel_hands *h = &ch->hands;
 	struct uhmm_wire_msg msg;
@@ -95,8 +114,7 @@ static int ask(struct channel *ch, unsigned int op, const struct uhmm_range *r,
 		h->co = NULL;
 		return -EPIPE;
 	}
-	while (!h->answered && !ch->closed)
-		co_yield();
+	await(s, ch);
 	h->co = NULL;
 	return h->answered ? h->error : -EPIPE;
 }
@@ -129,7 +147,7 @@ static int call_once(struct session *s, unsigned int op,
 	struct channel *ch = choose(s);
 	int err;
 
-	if (!session_is_open(s))
+	if (s->state == SESSION_DEAD)
 		return -ESRCH;
 	if (!ch)
 		return -EIO;
@@ -138,7 +156,7 @@ static int call_once(struct session *s, unsigned int op,
 	s->d->stats.hands_calls++;
 	err = expect(s, op, r, n);
 	if (!err)
-		err = ask(ch, op, r, n);
+		err = ask(s, ch, op, r, n);
 	forget(s, op, r, n);
 	let_go(ch);
 	return err;
@@ -153,7 +171,7 @@ int hands_call(void *ctx, unsigned int op, const struct uhmm_range *r,
 	do
 		err = call_once(s, op, r, n);
 	while (err == -EPIPE);
-	return session_is_open(s) ? err : -ESRCH;
+	return s->state == SESSION_DEAD ? -ESRCH : err;
 }
 
 /* What the program says went wrong. It cannot say that it is gone. */
@@ -178,7 +196,7 @@ bool hands_answer(struct channel *ch, const struct uhmm_wire_msg *msg)
 	return true;
 }
 
-void hands_hangup(struct channel *ch)
+void hands_look(struct channel *ch)
 {
 	if (ch->hands.co)
 		co_wake(ch->hands.co);

@@ -29,7 +29,8 @@ UHMM_CHECKED int hands_call(void *ctx, unsigned int op,
 /** hands_answer() - @msg came on @ch. Return: false: nobody asked */
 bool hands_answer(struct channel *ch, const struct uhmm_wire_msg *msg);
 
-/** hands_hangup() - @ch is closed: no answer will come */
-void hands_hangup(struct channel *ch);
+/** hands_look() - @ch is closed, or its session closing: who waits for its
+ *  hands must know */
+void hands_look(struct channel *ch);
 
 #endif

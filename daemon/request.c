@@ -17,8 +17,10 @@
 #include "fork.h"
 #include "mm/event.h"
 #include "session.h"
+#include "trap.h"
 #include "sys/pagesize.h"
 #include "uaccess.h"
+#include "vmcall.h"
 #include "vmops.h"
 #include "wire/fdpass.h"
 
@@ -173,6 +175,10 @@ static const struct handler handlers[] = {
 	[UHMM_WIRE_remap] = { vmops_remap, CHANNEL_CALLER },
 	[UHMM_WIRE_seek] = { fileops_seek, CHANNEL_CALLER },
 	[UHMM_WIRE_getfl] = { fileops_getfl, CHANNEL_CALLER },
+	[UHMM_WIRE_fault] = { trap_fault, CHANNEL_CALLER },
+	[UHMM_WIRE_vmcall] = { vmcall, CHANNEL_CALLER },
+	[UHMM_WIRE_fence] = { vmcall_fence, CHANNEL_CALLER },
+	[UHMM_WIRE_bring] = { trap_bring, CHANNEL_CALLER },
 	[UHMM_WIRE_fork] = { fork_request, CHANNEL_CALLER },
 	[UHMM_WIRE_stats] = { handle_stats, CHANNEL_NEW | CHANNEL_CONTROL },
 	[UHMM_WIRE_check] = { handle_check, CHANNEL_NEW | CHANNEL_CONTROL },

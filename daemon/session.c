@@ -13,6 +13,7 @@
 #include "fault.h"
 #include "hands.h"
 #include "mm/cpu_fault.h"
+#include "mm/event.h"
 #include "sys/pagesize.h"
 #include "sys/ptes.h"
 #include "sys/uffd.h"
@@ -88,6 +89,51 @@ static void env_unlock(void *ctx)
 	session_unlock(ctx);
 }
 
+/* ---- fences (sys/engine.h) ---- */
+
+static void env_wait(void *ctx)
+{
+	struct session *s = ctx;
+
+	co_queue_wait(&s->fences_changed, 0);
+}
+
+static void env_wake(void *ctx)
+{
+	struct session *s = ctx;
+
+	co_queue_wake(&s->fences_changed);
+}
+
+static void env_lost(void *ctx, struct uhmm_range r)
+{
+	struct session *s = ctx;
+
+	uhmm_event_unmap(s->mm, r);
+}
+
+static void tidy_job(void *arg)
+{
+	struct session *s = arg;
+
+	s->tidying = false;
+	if (s->state != SESSION_DEAD)
+		uhmm_engine_tidy(s->engine);
+	session_put(s);
+}
+
+static void env_tidy(void *ctx)
+{
+	struct session *s = ctx;
+
+	if (s->tidying || s->state == SESSION_DEAD)
+		return;
+	session_get(s);
+	s->tidying = !co_spawn(&s->w->sched, tidy_job, s);
+	if (!s->tidying)
+		session_put(s);
+}
+
 /* ---- making one ---- */
 
 static int make_engine(struct session *s)
@@ -98,12 +144,19 @@ static int make_engine(struct session *s)
 		.drain = fault_drain,
 		.lock = env_lock,
 		.unlock = env_unlock,
+		.wait = env_wait,
+		.wake = env_wake,
+		.lost = env_lost,
+		.tidy = env_tidy,
 		.devmem = &s->d->core.devmem,
 		.user_mode_only = s->hello_flags & UHMM_HELLO_USER_MODE_ONLY,
 	};
+	int err = uhmm_engine_copy_create(&s->engine, &s->fds,
+					  s->uffd_features, &env);
 
-	return uhmm_engine_copy_create(&s->engine, &s->fds, s->uffd_features,
-				       &env);
+	if (!err)
+		uhmm_engine_keep_off(s->engine, s->own);
+	return err;
 }
 
 static int watch_fds(struct session *s)
@@ -137,6 +190,7 @@ static struct session *new_session(struct worker *w,
 	co_queue_init(&s->agent_came);
 	co_queue_init(&s->forks.over);
 	co_queue_init(&s->forks.idle);
+	co_queue_init(&s->fences_changed);
 	return s;
 }
 
@@ -212,12 +266,17 @@ bool session_is_alive(const struct session *s)
 				      0) != -ESRCH;
 }
 
-static void kill_channels(struct session *s)
+static void kill_channels(struct session *s, const struct channel *but)
 {
 	struct uhmm_list *node;
 
-	UHMM_LIST_EACH(node, &s->channels)
-		channel_kill(UHMM_CONTAINER_OF(node, struct channel, link));
+	UHMM_LIST_EACH(node, &s->channels) {
+		struct channel *ch =
+			UHMM_CONTAINER_OF(node, struct channel, link);
+
+		if (ch != but)
+			channel_kill(ch);
+	}
 }
 
 /* The last thing done for it on its own worker. */
@@ -238,7 +297,7 @@ void session_gone(struct session *s)
 	slots_del(&s->d->session_table, s->ref);
 	s->d->ndead++;
 	uhmm_mm_exit(s->mm);
-	kill_channels(s);
+	kill_channels(s, NULL);
 	co_queue_wake(&s->agent_came);
 	co_queue_wake(&s->forks.over);
 	co_queue_wake(&s->forks.idle);
@@ -257,6 +316,8 @@ static void close_session(void *arg)
 
 	if (session_is_alive(s))
 		err = uhmm_cpu_fault_range(s->mm, all);
+	if (!err)
+		uhmm_engine_tidy(s->engine);
 	if (err && err != -ESRCH)
 		uhmm_err_errno(err, "pages of pid %u are lost", s->pid);
 	session_gone(s);
@@ -268,7 +329,10 @@ void session_fail(struct session *s)
 	if (!session_is_open(s))
 		return;
 	session_set_state(s, SESSION_CLOSING);
-	kill_channels(s);
+	/* what fences hold needs the agent's hands until the end */
+	kill_channels(s, s->agent);
+	if (s->agent)
+		hands_look(s->agent);
 	session_get(s);
 	if (co_spawn(&s->w->sched, close_session, s)) {
 		session_put(s);

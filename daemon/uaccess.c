@@ -43,6 +43,8 @@ static int64_t allowed(struct copy *c)
 	    !(c->to_user ? c->vma.write : c->vma.read))
 		return -EFAULT;
 	end = uhmm_addr_of(c->vma.range.end);
+	if (c->vma.fenced)
+		end = uhmm_addr_of(UHMM_VPN(vpn.val + 1));
 	return (int64_t)(end - c->addr < c->bytes ? end - c->addr : c->bytes);
 }
 
@@ -50,7 +52,8 @@ static int64_t allowed(struct copy *c)
 static int64_t transfer(struct copy *c, uint64_t bytes)
 {
 	int64_t n;
-	bool outside = bytes > SMALL_BYTES;
+	/* what becomes a fence meanwhile would look like a hole */
+	bool outside = bytes > SMALL_BYTES && !c->vma.by_fence;
 
 	if (bytes > CHUNK_BYTES)
 		bytes = CHUNK_BYTES;
@@ -64,13 +67,23 @@ static int64_t transfer(struct copy *c, uint64_t bytes)
 	return n;
 }
 
+/* Would the page at c->addr have stopped the CPU, but does not stop us? */
+static bool is_fenced(const struct copy *c)
+{
+	uhmm_softleaf_t leaf = uhmm_mm_leaf(c->s->mm, uhmm_vpn_of(c->addr));
+
+	return c->vma.fenced &&
+	       (c->to_user || uhmm_softleaf_is_migration(leaf) ||
+		uhmm_softleaf_is_away(leaf));
+}
+
 /* The page at c->addr stopped us: do what its owner's touch would do. */
 static int bring(struct copy *c)
 {
 	struct uhmm_mm *mm = c->s->mm;
 	uhmm_vpn_t vpn = uhmm_vpn_of(c->addr);
 
-	if (!uhmm_softleaf_is_none(uhmm_mm_leaf(mm, vpn)))
+	if (c->vma.fenced || !uhmm_softleaf_is_none(uhmm_mm_leaf(mm, vpn)))
 		return uhmm_cpu_fault(mm, vpn, c->to_user);
 	return mm->ops->fault_in(mm->ops_ctx, uhmm_range_of(vpn, 1),
 				 c->to_user);
@@ -84,7 +97,7 @@ static int copy_all(struct copy *c)
 	while (c->bytes) {
 		n = allowed(c);
 		if (n >= 0)
-			n = transfer(c, (uint64_t)n);
+			n = is_fenced(c) ? 0 : transfer(c, (uint64_t)n);
 		if (n < 0)
 			return -EFAULT;
 		stuck = n ? 0 : stuck + 1;

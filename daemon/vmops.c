@@ -95,6 +95,8 @@ static int make_plain(struct session *s, struct uhmm_range r)
 	if (uhmm_shadow_next(&s->mm->core->store, s->mm->slot, &at, r.end,
 			     &leaf))
 		return 0;
+	if (uhmm_engine_has_fences(s->engine, r))
+		return uhmm_engine_open(s->engine, r);
 	return s->mm->ops->untrap(s->mm->ops_ctx, r);
 }
 

@@ -147,6 +147,11 @@ bool uhmm_agent_owns(int fd)
 	return uhmm_ownfd_has(&agent.own, fd);
 }
 
+bool uhmm_agent_is(long tid)
+{
+	return atomic_load(&agent.tid) == (uint32_t)tid;
+}
+
 void uhmm_agent_forget(void)
 {
 	uhmm_ownfd_close(&agent.own);

@@ -44,6 +44,9 @@ void uhmm_agent_wait_orphaned(void);
 /** uhmm_agent_owns() - is @fd its channel, on the way to it? */
 bool uhmm_agent_owns(int fd);
 
+/** uhmm_agent_is() - is @tid it? */
+bool uhmm_agent_is(long tid);
+
 /** uhmm_agent_forget() - in a new process, which has no agent */
 void uhmm_agent_forget(void);
 

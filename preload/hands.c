@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* hands.c - madvise on the daemon's word */
+/* hands.c - madvise and mprotect on the daemon's word */
 #include "hands.h"
 
+#include "trap.h"
 #include "uffd_abi.h"
 
 static long advise(const struct uhmm_wire_range *r, int advice)
@@ -15,9 +16,19 @@ static long advise(const struct uhmm_wire_range *r, int advice)
 	return ret;
 }
 
+/* Who is stopped by it must find the handler. */
+static long protect(const struct uhmm_wire_range *r, long prot)
+{
+	uhmm_trap_set();
+	return uhmm_sys3(SYS_mprotect, (long)r->addr, (long)r->bytes, prot);
+}
+
 static long do_one(uint32_t op, const struct uhmm_wire_range *r)
 {
 	long ret;
+
+	if (op >= UHMM_HANDS_PROTECT)
+		return protect(r, (long)op - UHMM_HANDS_PROTECT);
 
 	switch (op) {
 	case UHMM_HANDS_POPULATE_READ:
@@ -26,6 +37,9 @@ static long do_one(uint32_t op, const struct uhmm_wire_range *r)
 		return advise(r, MADV_POPULATE_WRITE);
 	case UHMM_HANDS_COLLAPSE:
 		return advise(r, MADV_COLLAPSE);
+	case UHMM_HANDS_TELL:
+		uhmm_trap_set();
+		return 0;
 	default:
 		ret = advise(r, MADV_DONTNEED);
 		/* A locked mapping refuses; its pages go nevertheless. */

@@ -11,6 +11,7 @@
 #include "device.h"
 #include "devfd.h"
 #include "libc.h"
+#include "vmcalls.h"
 
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's
  * headers have reserved names */
@@ -136,45 +137,60 @@ EXPORT int ioctl(int fd, unsigned long cmd, ...)
 	return ret;
 }
 
-EXPORT void *mmap(void *addr, size_t bytes, int prot, int flags, int fd,
-		  off_t offset)
+/* Of a device, or the real one. */
+/* NOLINTNEXTLINE(readability-function-size): as many as mmap has, and one */
+static void *any_mmap(bool is_64, void *addr, size_t bytes, int prot, int flags,
+		      int fd, off_t offset)
 {
 	struct uhmm_wire_token dev;
 
 	if (!(flags & MAP_ANONYMOUS) && uhmm_devfd_get(fd, &dev))
 		return uhmm_device_mmap(dev, addr, bytes, prot, flags, offset);
-	return libc_mmap(addr, bytes, prot, flags, fd, offset);
+	return is_64 ? libc_mmap64(addr, bytes, prot, flags, fd, offset) :
+		       libc_mmap(addr, bytes, prot, flags, fd, offset);
+}
+
+/* The same in the place of what may be there. */
+/* NOLINTNEXTLINE(readability-function-size): as many as mmap has, and one */
+static void *map(bool is_64, void *addr, size_t bytes, int prot, int flags,
+		 int fd, off_t offset)
+{
+	struct uhmm_vm_call call;
+	void *ret;
+
+	if (!(flags & MAP_FIXED))
+		return any_mmap(is_64, addr, bytes, prot, flags, fd, offset);
+	uhmm_vm_begin(&call, addr, bytes, UHMM_VMCALL_UNMAP);
+	ret = any_mmap(is_64, addr, bytes, prot, flags, fd, offset);
+	uhmm_vm_end(&call, ret != MAP_FAILED);
+	return ret;
+}
+
+EXPORT void *mmap(void *addr, size_t bytes, int prot, int flags, int fd,
+		  off_t offset)
+{
+	return map(false, addr, bytes, prot, flags, fd, offset);
 }
 
 EXPORT void *mmap64(void *addr, size_t bytes, int prot, int flags, int fd,
 		    off64_t offset)
 {
-	struct uhmm_wire_token dev;
-
-	if (!(flags & MAP_ANONYMOUS) && uhmm_devfd_get(fd, &dev))
-		return uhmm_device_mmap(dev, addr, bytes, prot, flags, offset);
-	return libc_mmap64(addr, bytes, prot, flags, fd, offset);
+	return map(true, addr, bytes, prot, flags, fd, offset);
 }
 
 EXPORT int mprotect(void *addr, size_t bytes, int prot)
 {
-	struct uhmm_wire_range changes =
-		uhmm_device_before_protect(addr, bytes, prot);
-	int ret = libc_mprotect(addr, bytes, prot);
+	return uhmm_vm_protect(addr, bytes, prot);
+}
 
-	uhmm_device_after_protect(changes, prot);
-	return ret;
+EXPORT int munmap(void *addr, size_t bytes)
+{
+	return uhmm_vm_unmap(addr, bytes);
 }
 
 EXPORT int madvise(void *addr, size_t bytes, int advice)
 {
-	int real = advice;
-	bool told = uhmm_device_before_advise(addr, bytes, &real);
-	int ret = libc_madvise(addr, bytes, real);
-
-	if (told)
-		uhmm_device_after_advise(addr, bytes, advice);
-	return ret;
+	return uhmm_vm_advise(addr, bytes, advice);
 }
 
 EXPORT void *mremap(void *old, size_t old_bytes, size_t new_bytes, int flags,
@@ -189,8 +205,7 @@ EXPORT void *mremap(void *old, size_t old_bytes, size_t new_bytes, int flags,
 		to = va_arg(ap, void *);
 		va_end(ap);
 	}
-	uhmm_device_before_remap(old, old_bytes);
-	return libc_mremap(old, old_bytes, new_bytes, flags, to);
+	return uhmm_vm_remap(old, old_bytes, new_bytes, flags, to);
 }
 
 EXPORT int mincore(void *addr, size_t bytes, unsigned char *vec)

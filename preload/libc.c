@@ -173,6 +173,16 @@ int libc_mprotect(void *addr, size_t bytes, int prot)
 					   (long)bytes, prot));
 }
 
+int libc_munmap(void *addr, size_t bytes)
+{
+	int (*fn)(void *, size_t) =
+		(int (*)(void *, size_t))libc_find(LIBC_MUNMAP);
+
+	return fn ? fn(addr, bytes) :
+		    (int)libc_result(uhmm_sys2(SYS_munmap, uhmm_ptr(addr),
+					       (long)bytes));
+}
+
 int libc_madvise(void *addr, size_t bytes, int advice)
 {
 	int (*fn)(void *, size_t, int) =

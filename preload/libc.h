@@ -32,6 +32,7 @@ void *libc_mmap(void *addr, size_t bytes, int prot, int flags, int fd,
 void *libc_mmap64(void *addr, size_t bytes, int prot, int flags, int fd,
 		  off_t offset);
 int libc_mprotect(void *addr, size_t bytes, int prot);
+int libc_munmap(void *addr, size_t bytes);
 int libc_madvise(void *addr, size_t bytes, int advice);
 void *libc_mremap(void *old, size_t old_bytes, size_t new_bytes, int flags,
 		  void *to);

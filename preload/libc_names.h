@@ -47,7 +47,25 @@
 	X(STATX, "statx")                 \
 	X(FCNTL, "fcntl")                 \
 	X(FCNTL64, "fcntl64")             \
-	X(EPOLL_CTL, "epoll_ctl")
+	X(EPOLL_CTL, "epoll_ctl")         \
+	X(MUNMAP, "munmap")               \
+	X(SIGACTION, "sigaction")         \
+	X(SIGNAL, "signal")               \
+	X(SYSV_SIGNAL, "sysv_signal")     \
+	X(SIGSET, "sigset")               \
+	X(SIGPROCMASK, "sigprocmask")     \
+	X(PTHREAD_SIGMASK, "pthread_sigmask") \
+	X(SIGHOLD, "sighold")             \
+	X(SIGRELSE, "sigrelse")           \
+	X(SIGIGNORE, "sigignore")         \
+	X(SIGBLOCK, "sigblock")           \
+	X(SIGSETMASK, "sigsetmask")       \
+	X(SIGSUSPEND, "sigsuspend")       \
+	X(SIGPENDING, "sigpending")       \
+	X(PPOLL, "ppoll")                 \
+	X(PPOLL_CHK, "__ppoll_chk")       \
+	X(PSELECT, "pselect")             \
+	X(EPOLL_PWAIT, "epoll_pwait")
 
 enum libc_name {
 #define X(name, text) LIBC_##name,

@@ -31,13 +31,10 @@
  *   hooks_file.c those of calls that any descriptor may be the subject of
  *   libc.c       the real ones: the only dlsym
  *   libc_file.c  and those of hooks_file.c
- *   device.c     open, close, ioctl, mmap of a device; mprotect,
- *                madvise, mremap, mincore
-<<<<<<< HEAD
+ *   device.c     open, close, ioctl, mmap of a device; what the daemon is told
+ *                of mprotect, madvise, mremap, mincore
  *   file.c       a device as a file: read, lseek, fstat and such
-=======
  *   devpath.c    is this path a device
->>>>>>> 4eaef8d (Serve the kernel's gup_test file, and let the suite reserve huge pages)
  *   devfd.c      is this descriptor a device, and which open of it
  *   request.c    a request on a channel of the session
  *   converse.c   one request, one reply, hands in between
@@ -45,6 +42,10 @@
  *   ownfd.c      descriptors of ours among the program's: high, verified
  *   session.c    what phase the session is in; attach
  *   uffd.c       make a userfaultfd with all the kernel offers
+ *   vmcalls.c    mprotect, munmap, madvise, mremap of any memory
+ *   trap.c       the handler of SIGSEGV in front of the program's
+ *   sigaction.c  signals as the program sets and sees them (hooks_signal.c,
+ *                libc_signal.c, ksig.c, rearm.c)
  *   hands.c      do what the daemon asks to this program's memory
  *   agent.c      a thread that lends hands when nobody waits
  *   orphan.c     the daemon is gone: nothing may hang or read zeros
@@ -105,6 +106,9 @@
 #define madvise(...) rule_2_call_libc_madvise_or_sys
 #define mremap(...) rule_2_call_libc_mremap_or_sys
 #define mincore(...) rule_2_call_libc_mincore_or_sys
+#define munmap(...) rule_2_call_libc_munmap_or_sys
+#define sigprocmask(...) rule_2_call_libc_sigprocmask_or_sys
+#define pthread_sigmask(...) rule_2_call_libc_sigprocmask_or_sys
 #define read(...) rule_2_call_libc_read_or_sys
 #define readv(...) rule_2_call_libc_iov_or_sys
 #define pread(...) rule_2_call_libc_pread_or_sys
@@ -160,11 +164,8 @@ static inline struct uhmm_sigmask uhmm_signals_block(void)
 	return old;
 }
 
-static inline void uhmm_signals_restore(struct uhmm_sigmask old)
-{
-	(void)uhmm_sys4(SYS_rt_sigprocmask, SIG_SETMASK, uhmm_ptr(&old), 0,
-			sizeof(old));
-}
+/* And what was blocked before (sigaction.c). */
+void uhmm_signals_restore(struct uhmm_sigmask old);
 
 /* Sleep while *@word is @seen; may return early for no reason. */
 static inline void uhmm_futex_wait(_Atomic uint32_t *word, uint32_t seen)

@@ -5,6 +5,7 @@
 #include "agent.h"
 #include "converse.h"
 #include "env.h"
+#include "trap.h"
 #include "uffd.h"
 
 enum phase {
@@ -72,6 +73,7 @@ static void drop_parent(uint64_t fork_id)
 		session.parent = session.ref.token;
 		session.fork_id = fork_id;
 	}
+	uhmm_trap_forked();
 	uhmm_channel_forget();
 	uhmm_agent_forget();
 	uhmm_ownfd_close(&session.first);
@@ -80,7 +82,7 @@ static void drop_parent(uint64_t fork_id)
 }
 
 /* Find out whether this is a new process, and make it one. */
-static void notice_new_process(void)
+void uhmm_session_notice(void)
 {
 	_Atomic uint32_t *alive = atomic_load(&session.alive);
 	uint32_t seen = WIPED;
@@ -165,8 +167,9 @@ static int say_hello(int sock, struct uhmm_wire_msg *msg)
 	return err ? err : -EPROTO;
 }
 
-/* Our data, the agent's stack included: from the linker. */
-extern char own_start[] __asm__("__bss_start")
+/* All of the library, the agent's stack included: from the linker. Code and
+ * tables, too, must be there while a fault is served. */
+extern char own_start[] __asm__("__ehdr_start")
 	__attribute__((visibility("hidden")));
 extern char own_end[] __asm__("_end") __attribute__((visibility("hidden")));
 
@@ -238,7 +241,7 @@ static int try_attach(void)
 	int err;
 
 	set_up_wiped_page();
-	notice_new_process();
+	uhmm_session_notice();
 	if (!atomic_compare_exchange_strong(&session.phase, &seen, ATTACHING))
 		return 0;
 	err = attach();
@@ -270,7 +273,7 @@ static void end_if_finished(void)
 
 int uhmm_session_have(struct uhmm_session_ref *ref)
 {
-	notice_new_process();
+	uhmm_session_notice();
 	if (atomic_load(&session.phase) != READY)
 		return -ENODEV;
 	return look(ref);
@@ -281,7 +284,7 @@ int uhmm_session_need(struct uhmm_session_ref *ref)
 	int err = 0;
 
 	while (!err) {
-		notice_new_process();
+		uhmm_session_notice();
 		end_if_finished();
 		switch (atomic_load(&session.phase)) {
 		case READY:

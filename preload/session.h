@@ -28,6 +28,9 @@ UHMM_CHECKED int uhmm_session_need(struct uhmm_session_ref *ref);
 /** uhmm_session_have() - the session, if there is one. 0 or -ENODEV */
 UHMM_CHECKED int uhmm_session_have(struct uhmm_session_ref *ref);
 
+/** uhmm_session_notice() - find out whether this is a new process */
+void uhmm_session_notice(void);
+
 /** uhmm_session_exists() - is there one, as far as a glance tells? */
 bool uhmm_session_exists(void);
 

@@ -55,7 +55,7 @@ static int check_vma(struct uhmm_mm *mm, uhmm_vpn_t at, struct uhmm_vma *vma)
 		return err == -ENOENT ? -EFAULT : err;
 	if (vma->range.start.val > at.val || !vma->write || vma->pfnmap)
 		return -EFAULT;
-	if (vma->shared || !vma->anon || vma->hugetlb || vma->special)
+	if (vma->shared || vma->hugetlb || vma->special)
 		return -EOPNOTSUPP;
 	return 0;
 }

@@ -243,16 +243,6 @@ static void judge_all(struct uhmm_migrate_vma *args, const uint8_t *before,
 	}
 }
 
-/*
- * A page dropped from a file mapping, a private one too, is filled again from
- * the file without asking anybody: it cannot be trapped. A page that stays
- * where it is need not be.
- */
-static bool can_collect(const struct uhmm_migrate_vma *args)
-{
-	return !args->vma.shared && (args->vma.anon || is_coherent(args));
-}
-
 /* From here on the CPU stops at what is to move. Return: as trap(). */
 static int stop_cpu(const struct uhmm_migrate_vma *args)
 {
@@ -277,7 +267,7 @@ static int collect_system(struct uhmm_migrate_vma *args)
 	struct uhmm_mm *mm = args->mm;
 	int err;
 
-	if (!can_collect(args))
+	if (args->vma.shared)
 		return 0;
 	err = board_all(args);
 	if (!err)

@@ -51,12 +51,14 @@ void uhmm_engine_destroy(struct uhmm_engine *engine)
 	uhmm_trapset_fini(&engine->trapped);
 	uhmm_trapset_fini(&engine->watched);
 	uhmm_trapset_fini(&engine->unforked);
+	uhmm_fences_fini(&engine->fences);
 	free(engine);
 }
 
 const struct uhmm_mm_ops *uhmm_engine_ops(const struct uhmm_engine *engine)
 {
-	return engine->ops;
+	(void)engine;
+	return &uhmm_engine_fence_ops;
 }
 
 const char *uhmm_engine_name(const struct uhmm_engine *engine)
@@ -80,6 +82,7 @@ void uhmm_engine_note_unmap(struct uhmm_engine *engine, struct uhmm_range r)
 	uhmm_trapset_remove(&engine->trapped, r);
 	uhmm_trapset_remove(&engine->watched, r);
 	uhmm_trapset_remove(&engine->unforked, r);
+	uhmm_fences_clear(&engine->fences, r);
 }
 
 /* What @set has of [@from, +@npages) it has at @to, too. */

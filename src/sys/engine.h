@@ -30,6 +30,11 @@ enum uhmm_engine_hands {
 	UHMM_ENGINE_POPULATE_READ = 2,	/* MADV_POPULATE_READ */
 	UHMM_ENGINE_POPULATE_WRITE = 3,	/* MADV_POPULATE_WRITE */
 	UHMM_ENGINE_COLLAPSE = 4,	/* MADV_COLLAPSE */
+	UHMM_ENGINE_TELL = 32,		/* nothing to the range; from now on a
+					 * fault that no userfaultfd serves is
+					 * told, and so is what happens to
+					 * mappings without an event */
+	UHMM_ENGINE_PROTECT = 40,	/* + PROT_*: mprotect; includes TELL */
 };
 
 /** Ranges one hands() call may carry. */
@@ -48,6 +53,12 @@ enum uhmm_engine_hands {
  *          moment a busy program leaves (15 times slower). 0 or -ESRCH.
  * @lock:   takes the core's lock again
  * @unlock: drops it for a long system call
+ * @wait:   (yields) until wake() was called; may return early
+ * @wake:   all who are in wait() look again
+ * @lost:   a fence is not there any more: the program replaced the mapping
+ *          without a word. Called with the lock, must not yield.
+ * @tidy:   fences are left that nobody needs: have uhmm_engine_tidy() called
+ *          soon, by a job. Called with the lock, must not yield.
  * @devmem: where device pages are
  * @user_mode_only: the userfaultfd does not serve faults that the kernel takes
  */
@@ -58,6 +69,10 @@ struct uhmm_engine_env {
 	int (*drain)(void *ctx);
 	void (*lock)(void *ctx);
 	void (*unlock)(void *ctx);
+	void (*wait)(void *ctx);
+	void (*wake)(void *ctx);
+	void (*lost)(void *ctx, struct uhmm_range r);
+	void (*tidy)(void *ctx);
 	struct uhmm_devmem *devmem;
 	bool user_mode_only;
 };
@@ -153,6 +168,51 @@ UHMM_CHECKED int uhmm_engine_join(struct uhmm_engine *engine,
  */
 void uhmm_engine_adopt(struct uhmm_engine *engine,
 		       const struct uhmm_engine_fds *fds);
+
+/**
+ * uhmm_engine_keep_off() - never trap or protect @r: the library's own memory
+ * in the program, which must work while a fault is being served
+ */
+void uhmm_engine_keep_off(struct uhmm_engine *engine, struct uhmm_range r);
+
+/** uhmm_engine_fences() - has the program ever been told of fences? */
+bool uhmm_engine_fences(const struct uhmm_engine *engine);
+
+/** uhmm_engine_has_fences() - is any part of @r a fence (fence.h)? */
+bool uhmm_engine_has_fences(const struct uhmm_engine *engine,
+			    struct uhmm_range r);
+
+/**
+ * uhmm_engine_next_fence() - the first fence of @within that is still there,
+ * as (*@r); one that is not is lost (uhmm_engine_env.lost)
+ * Return: 1; 0 there is none; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_next_fence(struct uhmm_engine *engine,
+					struct uhmm_range within,
+					struct uhmm_range *r);
+
+/** uhmm_engine_forget_fences() - @r is not mapped any more */
+void uhmm_engine_forget_fences(struct uhmm_engine *engine,
+			       struct uhmm_range r);
+
+/**
+ * uhmm_engine_fence_prot() - (yields) the program sets the protection of @r,
+ * which is a fence: remember @prot (PROT_*); the pages stay away
+ * Return: 0; -ENOENT it is none any more; -errno of hands; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_fence_prot(struct uhmm_engine *engine,
+					struct uhmm_range r, uint8_t prot);
+
+/**
+ * uhmm_engine_open() - (yields) @r, of which no page is away, is no fence any
+ * more: it has the protection the program set
+ * Return: 0; -errno of hands, and then it is fenced in part; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_open(struct uhmm_engine *engine,
+				  struct uhmm_range r);
+
+/** uhmm_engine_tidy() - (yields) open what is fenced against writing only */
+void uhmm_engine_tidy(struct uhmm_engine *engine);
 
 /** uhmm_engine_next_trapped() - the first piece of @within that is trapped;
  *  false: there is none */

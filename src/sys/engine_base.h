@@ -8,6 +8,7 @@
 #define UHMM_SYS_ENGINE_BASE_H
 
 #include "sys/engine.h"
+#include "sys/fence.h"
 #include "sys/maps.h"
 #include "sys/memfs.h"
 #include "sys/ptes.h"
@@ -16,7 +17,7 @@
 
 struct uhmm_engine {
 	const char *name;
-	const struct uhmm_mm_ops *ops;
+	const struct uhmm_mm_ops *ops;	/* for what is not fenced */
 	struct uhmm_engine_fds fds;
 	struct uhmm_engine_env env;
 	struct uhmm_engine_stats stats;
@@ -27,6 +28,12 @@ struct uhmm_engine {
 	struct uhmm_trapset trapped;
 	struct uhmm_trapset watched;
 	struct uhmm_trapset unforked;	/* what a fork leaves out */
+	struct uhmm_fences fences;	/* engine_fence.c, as the next ones */
+	struct uhmm_range changing;	/* hands are at it: either protection */
+	bool changing_any;		/* the lock of all this */
+	bool told;			/* UHMM_ENGINE_TELL was asked for */
+	bool fences_all;		/* there is no userfaultfd */
+	struct uhmm_range keep_off;
 	bool wp_unpopulated;	/* write protection leaves markers on holes */
 	struct uhmm_memfs memfs;
 	bool populate;		/* the kernel has MADV_POPULATE_* */
@@ -99,6 +106,47 @@ UHMM_CHECKED int uhmm_engine_unregister(struct uhmm_engine *e,
 					struct uhmm_trapset *set,
 					struct uhmm_range r);
 
+/* ---- fences: engine_fence.c ---- */
+
+/** uhmm_engine_find_fenced() - vma_find() with the program's own protections */
+int uhmm_engine_find_fenced(struct uhmm_engine *e, uhmm_vpn_t vpn,
+			    struct uhmm_vma *vma);
+
+/** uhmm_engine_can_fence() - is @vma of the kind that is trapped by fences? */
+bool uhmm_engine_can_fence(const struct uhmm_engine *e,
+			   const struct uhmm_vma *vma);
+
+/**
+ * uhmm_engine_fence() - (yields) withhold @less (PROT_*, UHMM_FENCE_ALL) on @r
+ * Parts that are not mapped, or cannot be fenced, are left out.
+ * Return: 0; -errno, and a part may be fenced; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_fence(struct uhmm_engine *e, struct uhmm_range r,
+				   uint8_t less);
+
+/**
+ * uhmm_engine_unfence() - (yields) of the fences in @r withhold @less only; 0:
+ * they are none any more
+ * Return: 0; -errno, and a part may be open; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_unfence(struct uhmm_engine *e,
+				     struct uhmm_range r, uint8_t less);
+
+/** uhmm_engine_is_changing() - (yields) is somebody changing fences? Then wait
+ *  until that is over: what the caller knew must be looked up again. */
+bool uhmm_engine_is_changing(struct uhmm_engine *e);
+
+/** uhmm_engine_tell() - (yields) have the program tell (UHMM_ENGINE_TELL) */
+UHMM_CHECKED int uhmm_engine_tell(struct uhmm_engine *e, struct uhmm_range r);
+
+/** The operations of src/mm: fence_ops.c sends each part of a range to e->ops
+ *  or to the fences. */
+extern const struct uhmm_mm_ops uhmm_engine_fence_ops;
+
+/** uhmm_engine_continues() - is @b, to the program, what follows @a in one
+ *  mapping? */
+bool uhmm_engine_continues(const struct uhmm_vma *a, const struct uhmm_vma *b);
+
 /* Operations that every engine does alike; see mm_ops.h. */
 int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma);
 uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma);
@@ -112,6 +160,7 @@ int uhmm_engine_op_relax(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_protect(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_unprotect(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_wake(void *ctx, struct uhmm_range r);
+int uhmm_engine_op_take(void *ctx, struct uhmm_run *run, unsigned int nruns);
 int uhmm_engine_op_give_zero(void *ctx, uhmm_vpn_t vpn, bool write);
 int uhmm_engine_op_fault_in(void *ctx, struct uhmm_range r, bool write);
 int64_t uhmm_engine_op_read(void *ctx, uhmm_vpn_t vpn, uint64_t npages,

@@ -177,7 +177,7 @@ static int zap(struct uhmm_engine *e, struct uhmm_run *run, unsigned int nruns)
 	return 0;
 }
 
-static int copy_take(void *ctx, struct uhmm_run *run, unsigned int nruns)
+int uhmm_engine_op_take(void *ctx, struct uhmm_run *run, unsigned int nruns)
 {
 	struct uhmm_engine *e = ctx;
 	int err = 0;
@@ -284,7 +284,7 @@ static const struct uhmm_mm_ops copy_ops = {
 	.relax = uhmm_engine_op_relax,
 	.protect = uhmm_engine_op_protect,
 	.unprotect = uhmm_engine_op_unprotect,
-	.take = copy_take,
+	.take = uhmm_engine_op_take,
 	.give = copy_give,
 	.give_zero = uhmm_engine_op_give_zero,
 	.wake = uhmm_engine_op_wake,

@@ -16,8 +16,7 @@ static bool is_ours(struct uhmm_engine *e, uint64_t vpn)
 		       uhmm_engine_op_is_watched(e, UHMM_VPN(vpn)));
 }
 
-/* Is @b what follows @a in one mapping? */
-static bool continues(const struct uhmm_vma *a, const struct uhmm_vma *b)
+bool uhmm_engine_continues(const struct uhmm_vma *a, const struct uhmm_vma *b)
 {
 	return a->range.end.val == b->range.start.val && a->read == b->read &&
 	       a->write == b->write && a->exec == b->exec &&
@@ -35,7 +34,7 @@ uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma)
 
 	while (is_ours(e, last.range.end.val) &&
 	       uhmm_maps_find(&e->maps, last.range.end, &next) == 0 &&
-	       continues(&last, &next))
+	       uhmm_engine_continues(&last, &next))
 		last = next;
 	return last.range.end;
 }

@@ -43,6 +43,10 @@ struct uhmm_vma {
 				 * compared */
 	uint64_t file;		/* tells files apart; 0: none */
 	uint64_t file_page;	/* page of it that is at @range.start */
+	bool by_fence;		/* trapped by its protection (sys/fence.h): a
+				 * page that is away looks like a hole to who
+				 * reads the program's memory */
+	bool fenced;		/* and this part of it may be, now */
 };
 
 /**
@@ -130,7 +134,7 @@ struct uhmm_mm_ops {
 	int (*untrap)(void *ctx, struct uhmm_range r);
 
 	/**
-	 * watch() - @r is told of from now on: unmapping, moving, dropping,
+	 * watch() - (yields) @r is told of from now on: unmapping, moving, dropping,
 	 * forking. Parts that this engine cannot watch are left out.
 	 * Return: 0; -ENOMEM; -ESRCH
 	 */

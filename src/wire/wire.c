@@ -57,6 +57,19 @@ AT(uhmm_msg_seek, offset_bytes, 16);
 AT(uhmm_msg_seek, whence, 24);
 SIZE(uhmm_msg_seek_reply, 8);
 SIZE(uhmm_msg_getfl_reply, 8);
+SIZE(uhmm_msg_fault, 16);
+AT(uhmm_msg_fault, access, 8);
+SIZE(uhmm_msg_fault_reply, 8);
+SIZE(uhmm_msg_vmcall, 32);
+AT(uhmm_msg_vmcall, op, 16);
+AT(uhmm_msg_vmcall, phase, 20);
+AT(uhmm_msg_vmcall, done, 24);
+SIZE(uhmm_msg_fence, 24);
+AT(uhmm_msg_fence, prot, 16);
+AT(uhmm_msg_fence, phase, 20);
+SIZE(uhmm_msg_fence_reply, 16);
+SIZE(uhmm_msg_bring, 24);
+AT(uhmm_msg_bring, write, 16);
 SIZE(uhmm_msg_fork, 16);
 AT(uhmm_msg_fork, fork_id, 8);
 SIZE(uhmm_wire_range, 16);
@@ -161,9 +174,16 @@ static bool hello_ok(const struct uhmm_msg_hello *m)
 	return !m->fork_id || !token_is_zero(&m->parent);
 }
 
+static bool hands_op_ok(uint32_t op)
+{
+	return (op >= UHMM_HANDS_ZAP && op <= UHMM_HANDS_COLLAPSE) ||
+	       op == UHMM_HANDS_TELL ||
+	       (op >= UHMM_HANDS_PROTECT && op <= UHMM_HANDS_LAST);
+}
+
 static bool hands_ok(const struct uhmm_msg_hands *m)
 {
-	if (m->op < UHMM_HANDS_ZAP || m->op > UHMM_HANDS_COLLAPSE)
+	if (!hands_op_ok(m->op))
 		return false;
 	if (!m->nranges || m->nranges > UHMM_WIRE_RANGES_MAX)
 		return false;
@@ -181,6 +201,30 @@ static bool hands_ok(const struct uhmm_msg_hands *m)
 static bool phase_ok(uint32_t phase)
 {
 	return phase == UHMM_PHASE_BEFORE || phase == UHMM_PHASE_AFTER;
+}
+
+static bool fault_ok(const struct uhmm_msg_fault *m)
+{
+	return !m->zero &&
+	       !(m->access & ~(uint32_t)(UHMM_FAULT_WRITE | UHMM_FAULT_EXEC));
+}
+
+static bool vmcall_ok(const struct uhmm_msg_vmcall *m)
+{
+	return range_ok(m->addr, m->bytes) && phase_ok(m->phase) &&
+	       m->op >= UHMM_VMCALL_UNMAP && m->op <= UHMM_VMCALL_REMAP &&
+	       m->done <= 1 && !m->zero;
+}
+
+static bool fence_ok(const struct uhmm_msg_fence *m)
+{
+	return range_ok(m->addr, m->bytes) && m->prot <= 7 &&
+	       m->phase >= UHMM_FENCE_BEFORE && m->phase <= UHMM_FENCE_SET;
+}
+
+static bool bring_ok(const struct uhmm_msg_bring *m)
+{
+	return range_ok(m->addr, m->bytes) && m->write <= 1 && !m->zero;
 }
 
 static bool request_ok(const struct uhmm_wire_msg *msg)
@@ -207,6 +251,14 @@ static bool request_ok(const struct uhmm_wire_msg *msg)
 		return range_ok(b->mincore.addr, b->mincore.bytes);
 	case UHMM_WIRE_seek:
 		return !b->seek.zero;
+	case UHMM_WIRE_fault:
+		return fault_ok(&b->fault);
+	case UHMM_WIRE_vmcall:
+		return vmcall_ok(&b->vmcall);
+	case UHMM_WIRE_fence:
+		return fence_ok(&b->fence);
+	case UHMM_WIRE_bring:
+		return bring_ok(&b->bring);
 	case UHMM_WIRE_fork:
 		return !b->fork.zero && b->fork.fork_id &&
 		       (b->fork.phase == UHMM_FORK_PREPARE ||
@@ -232,7 +284,10 @@ static bool reply_ok(const struct uhmm_wire_msg *msg)
 	case UHMM_WIRE_ioctl:
 	case UHMM_WIRE_protect:
 	case UHMM_WIRE_seek:
+	case UHMM_WIRE_fence:
 		return true;
+	case UHMM_WIRE_fault:
+		return b->fault_reply.ours <= UHMM_FAULT_NOTHING && !b->fault_reply.zero;
 	case UHMM_WIRE_getfl:
 		return !b->getfl_reply.zero;
 	case UHMM_WIRE_hands:

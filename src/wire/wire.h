@@ -24,7 +24,7 @@
 #include <uhmm/types.h>
 
 #define UHMM_WIRE_MAGIC 0x6d6d6875u	/* "uhmm" */
-#define UHMM_WIRE_VERSION 1u
+#define UHMM_WIRE_VERSION 2u
 #define UHMM_WIRE_FDS_MAX 8
 #define UHMM_WIRE_RANGES_MAX 64
 
@@ -193,6 +193,78 @@ struct uhmm_msg_getfl_reply {
 	uint32_t zero;
 };
 
+enum uhmm_fault_access {
+	UHMM_FAULT_WRITE = 1 << 0,
+	UHMM_FAULT_EXEC = 1 << 1,
+};
+
+/** A thread was stopped by the protection of a page (SIGSEGV). */
+struct uhmm_msg_fault {
+	uint64_t addr;
+	uint32_t access;	/* enum uhmm_fault_access; 0: a read */
+	uint32_t zero;
+};
+
+enum uhmm_fault_verdict {
+	UHMM_FAULT_NOT_OURS = 0,
+	UHMM_FAULT_SERVED = 1,	/* try again */
+	UHMM_FAULT_NOTHING = 2,	/* nothing of ours, and allowed: try again, it
+				 * may have been served a moment ago */
+};
+
+struct uhmm_msg_fault_reply {
+	uint32_t ours;		/* enum uhmm_fault_verdict */
+	uint32_t zero;
+};
+
+enum uhmm_vmcall_op {
+	UHMM_VMCALL_UNMAP = 1,	/* munmap, or mmap in place of what is there */
+	UHMM_VMCALL_DROP = 2,	/* MADV_DONTNEED and its like */
+	UHMM_VMCALL_REMAP = 3,	/* mremap */
+};
+
+/**
+ * A change of mappings that no event tells of. From BEFORE to AFTER no request
+ * migrates in this address space.
+ */
+struct uhmm_msg_vmcall {
+	uint64_t addr;
+	uint64_t bytes;
+	uint32_t op;		/* enum uhmm_vmcall_op */
+	uint32_t phase;		/* enum uhmm_phase */
+	uint32_t done;		/* AFTER: 1 it was done, 0 it failed */
+	uint32_t zero;
+};
+
+enum uhmm_fence_phase {
+	UHMM_FENCE_BEFORE = 1,	/* of the call; as a vmcall's */
+	UHMM_FENCE_AFTER = 2,
+	UHMM_FENCE_NEXT = 3,	/* where is the next one? */
+	UHMM_FENCE_SET = 4,	/* it is to have this protection */
+};
+
+/** mprotect of what is guarded by its protection already, part by part. */
+struct uhmm_msg_fence {
+	uint64_t addr;
+	uint64_t bytes;
+	uint32_t prot;
+	uint32_t phase;		/* enum uhmm_fence_phase */
+};
+
+/** BEFORE, NEXT: the first fence of the range. SET: the range, if it was a
+ *  fence and is dealt with; empty: the program must do it. */
+struct uhmm_msg_fence_reply {
+	struct uhmm_wire_range fence;
+};
+
+/** A system call is to use this memory, which cannot wait for us. */
+struct uhmm_msg_bring {
+	uint64_t addr;
+	uint64_t bytes;
+	uint32_t write;		/* 1: the kernel writes there */
+	uint32_t zero;
+};
+
 enum uhmm_fork_phase {
 	UHMM_FORK_PREPARE = 1,	/* parent, before */
 	UHMM_FORK_PARENT = 2,	/* parent, after */
@@ -209,6 +281,10 @@ enum uhmm_hands_op {
 	UHMM_HANDS_POPULATE_READ = 2,	/* MADV_POPULATE_READ */
 	UHMM_HANDS_POPULATE_WRITE = 3,	/* MADV_POPULATE_WRITE */
 	UHMM_HANDS_COLLAPSE = 4,	/* MADV_COLLAPSE */
+	UHMM_HANDS_TELL = 32,		/* nothing to the ranges: from now on
+					 * tell of faults and vmcalls */
+	UHMM_HANDS_PROTECT = 40,	/* + PROT_*: mprotect. Tells, too. */
+	UHMM_HANDS_LAST = UHMM_HANDS_PROTECT + 7,
 };
 
 /**

@@ -224,6 +224,33 @@ static void env_unlock(void *ctx)
 	p->unlocks++;
 }
 
+/* One thread: nobody else can be at the fences. */
+static void env_wait(void *ctx)
+{
+	(void)ctx;
+	ck_abort_msg("the engine waits for itself");
+}
+
+static void env_wake(void *ctx)
+{
+	(void)ctx;
+}
+
+static void env_lost(void *ctx, struct uhmm_range r)
+{
+	struct prog *p = ctx;
+
+	p->nlost++;
+	note_device_dropped(p, r);
+}
+
+static void env_tidy(void *ctx)
+{
+	struct prog *p = ctx;
+
+	p->ntidy++;
+}
+
 static void make_engine(struct prog *p)
 {
 	struct uhmm_engine_env env = {
@@ -232,6 +259,10 @@ static void make_engine(struct prog *p)
 		.drain = env_drain,
 		.lock = env_lock,
 		.unlock = env_unlock,
+		.wait = env_wait,
+		.wake = env_wake,
+		.lost = env_lost,
+		.tidy = env_tidy,
 		.devmem = &p->devmem,
 	};
 

@@ -48,6 +48,9 @@ struct prog {
 	struct uhmm_range flight;	/* being taken: faults there wait */
 	bool flight_dropped;	/* ... and was unmapped meanwhile */
 
+	unsigned int nlost;	/* fences that were not there any more */
+	unsigned int ntidy;
+
 	bool answer;		/* faults are answered when read */
 	unsigned int nseen;	/* every message read, the first ones kept */
 	struct uffd_msg seen[PROG_SEEN];
@@ -108,12 +111,15 @@ uint8_t prog_pte(struct prog *p, uint64_t i);
 
 /* To be run in the program. */
 long in_map(long npages, long prot, long flags);
+long in_map_numbered(long npages, long prot, long flags);	/* its number in each */
+long in_truncate(long npages, long unused, long unused2);	/* that file */
 long in_unmap(long addr, long bytes, long unused);
 long in_protect(long addr, long bytes, long prot);
 long in_fill(long addr, long npages, long unused);	/* its number in each */
 long in_sum(long addr, long npages, long unused);	/* sum of first words */
 long in_read(long addr, long unused, long unused2);
 long in_write(long addr, long value, long unused);
+long in_try(long addr, long write, long unused);	/* 0; -1: SIGSEGV */
 long in_madvise(long addr, long bytes, long advice);
 long in_remap(long addr, long bytes, long new_addr);	/* 0: anywhere */
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -128,6 +129,13 @@ static int zap(void *addr, size_t bytes)
 	       madvise(addr, bytes, UHMM_MADV_DONTNEED_LOCKED) : ret;
 }
 
+static int protect(void *addr, size_t bytes, unsigned int op)
+{
+	if (op == UHMM_ENGINE_TELL)
+		return 0;
+	return mprotect(addr, bytes, (int)(op - UHMM_ENGINE_PROTECT));
+}
+
 static int do_hands(const struct prog_hands *cmd)
 {
 	for (unsigned int i = 0; i < cmd->n; i++) {
@@ -141,8 +149,10 @@ static int do_hands(const struct prog_hands *cmd)
 			ret = madvise(addr, bytes, UHMM_MADV_POPULATE_READ);
 		else if (cmd->op == UHMM_ENGINE_COLLAPSE)
 			ret = madvise(addr, bytes, UHMM_MADV_COLLAPSE);
-		else
+		else if (cmd->op == UHMM_ENGINE_POPULATE_WRITE)
 			ret = madvise(addr, bytes, UHMM_MADV_POPULATE_WRITE);
+		else
+			ret = protect(addr, bytes, cmd->op);
 		if (ret < 0)
 			return -errno;
 	}
@@ -183,6 +193,43 @@ long in_map(long npages, long prot, long flags)
 {
 	return (long)mmap(NULL, uhmm_bytes_of((uint64_t)npages), (int)prot,
 			  (int)flags, -1, 0);
+}
+
+/* A file whose pages hold their number, negative. */
+static int make_file(long npages)
+{
+	int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	for (long i = 0; fd >= 0 && i < npages; i++) {
+		long word = -i - 1;
+
+		if (pwrite(fd, &word, sizeof(word), i * getpagesize()) < 0)
+			return -1;
+	}
+	if (fd >= 0 && ftruncate(fd, npages * getpagesize()) < 0)
+		return -1;
+	return fd;
+}
+
+static int last_file = -1;
+
+long in_map_numbered(long npages, long prot, long flags)
+{
+	int fd = make_file(npages);
+	void *map = mmap(NULL, uhmm_bytes_of((uint64_t)npages), (int)prot,
+			 (int)flags, fd, 0);
+
+	if (last_file >= 0)
+		close(last_file);
+	last_file = fd;
+	return (long)map;
+}
+
+long in_truncate(long npages, long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	return ftruncate(last_file, npages * getpagesize());
 }
 
 long in_unmap(long addr, long bytes, long unused)
@@ -237,6 +284,32 @@ long in_write(long addr, long value, long unused)
 	(void)unused;
 	put((long *)addr, value);
 	return value;
+}
+
+static sigjmp_buf before_segv;
+
+static void on_segv(int sig)
+{
+	(void)sig;
+	siglongjmp(before_segv, 1);
+}
+
+long in_try(long addr, long write, long unused)
+{
+	struct sigaction act = { .sa_handler = on_segv }, old;
+	volatile long ret = -1;
+
+	(void)unused;
+	sigaction(SIGSEGV, &act, &old);
+	if (!sigsetjmp(before_segv, 1)) {
+		if (write)
+			put((long *)addr, write);
+		else
+			(void)get((long *)addr);
+		ret = 0;
+	}
+	sigaction(SIGSEGV, &old, NULL);
+	return ret;
 }
 
 long in_madvise(long addr, long bytes, long advice)

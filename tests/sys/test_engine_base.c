@@ -139,7 +139,7 @@ END_TEST
 static long in_map_exe(long unused, long unused2, long unused3)
 {
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	long addr = (long)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	long addr = (long)mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
 
 	(void)unused;
 	(void)unused2;
@@ -148,7 +148,7 @@ static long in_map_exe(long unused, long unused2, long unused3)
 	return addr;
 }
 
-START_TEST(test_trap_refuses_a_file)
+START_TEST(test_trap_refuses_a_shared_file)
 {
 	uhmm_vpn_t vpn = uhmm_vpn_of((uint64_t)prog_call(&prog, in_map_exe, 0,
 							 0, 0));
@@ -454,7 +454,7 @@ int main(void)
 		test_untrap_wakes,
 		test_unprotect_lets_writers_go_on,
 		test_trap_another_userfaultfd_has_it,
-		test_trap_refuses_a_file,
+		test_trap_refuses_a_shared_file,
 		test_trap_keeps_what_was_there,
 		test_give_zero,
 		test_grown_mapping_is_learnt,

@@ -49,6 +49,18 @@ static inline void sample_fill(struct uhmm_wire_msg *msg)
 	case UHMM_WIRE_remap:
 		msg->body.remap.bytes = 4096;
 		break;
+	case UHMM_WIRE_vmcall:
+		msg->body.vmcall.bytes = 4096;
+		msg->body.vmcall.op = UHMM_VMCALL_UNMAP;
+		msg->body.vmcall.phase = UHMM_PHASE_BEFORE;
+		break;
+	case UHMM_WIRE_fence:
+		msg->body.fence.bytes = 4096;
+		msg->body.fence.phase = UHMM_FENCE_BEFORE;
+		break;
+	case UHMM_WIRE_bring:
+		msg->body.bring.bytes = 4096;
+		break;
 	case UHMM_WIRE_fork:
 		msg->body.fork.phase = UHMM_FORK_PREPARE;
 		msg->body.fork.fork_id = 1;

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* trap.c - faults that no userfaultfd tells of (trap.h) */
+#include "trap.h"
+
+#include <errno.h>
+
+#include "channel.h"
+#include "daemon.h"
+#include "mm/cpu_fault.h"
+#include "session.h"
+#include "sys/pagesize.h"
+#include "vmcall.h"
+
+/* May the program do this where @vma is, as far as it knows? The hardware
+ * cannot write or execute without reading. */
+static bool allows(const struct uhmm_vma *vma, uint32_t access)
+{
+	if (access & UHMM_FAULT_WRITE)
+		return vma->write;
+	if (access & UHMM_FAULT_EXEC)
+		return vma->exec;
+	return vma->read || vma->write || vma->exec;
+}
+
+/* Where one page cannot be opened (there are too many mappings), all of the
+ * fence can: then there are fewer. */
+static void open_wider(struct session *s, uhmm_vpn_t vpn)
+{
+	struct uhmm_range r = uhmm_range_of(vpn, UINT64_C(1) << 20);
+
+	if (uhmm_softleaf_is_none(uhmm_mm_leaf(s->mm, vpn)) ||
+	    uhmm_engine_next_fence(s->engine, r, &r) <= 0)
+		return;
+	uhmm_dbg(UHMM_LOG_FAULT, "pid=%u: all of a fence comes back", s->pid);
+	if (uhmm_cpu_fault_range(s->mm, r))
+		session_dbg(s, "no fence could be opened");
+}
+
+static void serve(struct session *s, uhmm_vpn_t vpn, bool write)
+{
+	uint64_t since_ns = co_now_ns();
+
+	s->d->stats.faults++;
+	if (!uhmm_cpu_fault(s->mm, vpn, write) && !s->mm->gone)
+		open_wider(s, vpn);
+	stats_latency(&s->d->stats.fault_latency, co_now_ns() - since_ns);
+}
+
+int trap_fault(struct request *rq)
+{
+	const struct uhmm_msg_fault *m = &rq->msg.body.fault;
+	struct session *s = rq->ch->session;
+	uhmm_vpn_t vpn = uhmm_vpn_of(m->addr);
+	struct uhmm_vma vma;
+	int err;
+
+	vmcall_wait(s, vpn);
+	err = s->mm->gone ? -ESRCH :
+			    s->mm->ops->vma_find(s->mm->ops_ctx, vpn, &vma);
+	uhmm_dbg(UHMM_LOG_FAULT, "trap pid=%u addr=%#llx access=%u fenced=%d",
+		 s->pid, (unsigned long long)m->addr, m->access,
+		 !err && vma.fenced);
+	if (err || !uhmm_range_has(vma.range, vpn) || !allows(&vma, m->access))
+		return err == -ENOENT ? 0 : err;
+	/* what is no fence any more was opened a moment ago */
+	rq->reply.body.fault_reply.ours = vma.fenced ? UHMM_FAULT_SERVED :
+						       UHMM_FAULT_NOTHING;
+	if (vma.fenced)
+		serve(s, vpn, m->access & UHMM_FAULT_WRITE);
+	return 0;
+}
+
+/* ---- buffers of system calls ---- */
+
+/* The first part of @r that we trap in any way. */
+static bool next_trapped(struct session *s, struct uhmm_range r,
+			 struct uhmm_range *part)
+{
+	struct uhmm_range fence;
+	bool found = uhmm_engine_next_trapped(s->engine, r, part);
+
+	if (uhmm_engine_next_fence(s->engine, r, &fence) > 0 &&
+	    (!found || fence.start.val < part->start.val)) {
+		*part = fence;
+		found = true;
+	}
+	return found;
+}
+
+int trap_bring(struct request *rq)
+{
+	const struct uhmm_msg_bring *m = &rq->msg.body.bring;
+	struct session *s = rq->ch->session;
+	struct uhmm_range r = { uhmm_vpn_of(m->addr),
+				uhmm_vpn_of(m->addr + m->bytes +
+					    uhmm_page_bytes() - 1) };
+	struct uhmm_range part;
+	int err = uhmm_cpu_fault_range(s->mm, r);
+
+	while (!err && !s->mm->gone && next_trapped(s, r, &part)) {
+		for (uhmm_vpn_t v = part.start; !err && v.val < part.end.val;
+		     v.val++)
+			err = uhmm_cpu_fault(s->mm, v, m->write);
+		r.start = part.end;
+	}
+	return err;
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* fence_ops.c - the operations of every engine, as src/mm calls them: each part
+ * of a range goes to the engine's own, or to the fences (engine_fence.c)
+ *
+ * An operation of the engine's own finds nothing of its kind in a fence, and
+ * the other way round, so most are simply done by both.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/log.h"
+#include "sys/devmem.h"
+#include "sys/engine_base.h"
+#include "sys/pagesize.h"
+#include "sys/procmem.h"
+
+static int op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
+{
+	return uhmm_engine_find_fenced(ctx, vpn, vma);
+}
+
+/* What is fenced of a mapping is one of its own for the kernel. */
+static uhmm_vpn_t op_mapping_end(void *ctx, const struct uhmm_vma *vma)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_vma last = *vma, next;
+
+	if (!vma->by_fence)
+		return e->ops->mapping_end(e, vma);
+	while (uhmm_engine_find_fenced(e, last.range.end, &next) == 0 &&
+	       uhmm_engine_continues(&last, &next))
+		last = next;
+	return last.range.end;
+}
+
+/* A fenced page looks as a trapped one does: protected, or marked as away. */
+static int op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_range rest = r;
+	struct uhmm_fence f;
+	int err = e->ops->scan(e, r, pte);
+
+	while (!err && uhmm_fences_next(&e->fences, rest, &f)) {
+		for (uint64_t v = f.range.start.val; v < f.range.end.val; v++)
+			pte[v - r.start.val] |= UHMM_PTE_WP;
+		rest.start = f.range.end;
+	}
+	return err;
+}
+
+static int op_trap(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_vma vma;
+	int err = uhmm_engine_find_fenced(e, r.start, &vma);
+
+	if (err || uhmm_range_overlaps(r, e->keep_off))
+		return err && err != -ENOENT ? err : -EINVAL;
+	if (!vma.by_fence || !uhmm_range_has(vma.range, r.start))
+		return e->ops->trap(e, r);
+	e->stats.traps++;
+	return uhmm_engine_fence(e, r, UHMM_FENCE_ALL);
+}
+
+/* No page is away: what is left guards against writing, and may go. */
+static int op_untrap(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+
+	if (uhmm_engine_has_fences(e, r))
+		e->env.tidy(e->env.ctx);
+	return e->ops->untrap(e, r);
+}
+
+/* What fences trap is watched by hooks alone. */
+static int op_watch(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+	int err = 0;
+
+	while (!err && r.start.val < r.end.val) {
+		struct uhmm_range part;
+		struct uhmm_vma vma;
+
+		err = uhmm_engine_find_fenced(e, r.start, &vma);
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		part = uhmm_range_clip(r, vma.range);
+		if (uhmm_range_npages(part))
+			err = vma.by_fence ? uhmm_engine_tell(e, part) :
+					     e->ops->watch(e, part);
+		r.start = vma.range.end;
+	}
+	return err;
+}
+
+/* We never register what fences trap: it is so for a moment, if it can be. */
+static bool op_is_foreign(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_vma vma;
+	int err;
+
+	if (uhmm_engine_find_fenced(e, r.start, &vma) || !vma.by_fence)
+		return e->ops->is_foreign(e, r);
+	r = uhmm_range_clip(r, vma.range);
+	err = uhmm_range_npages(r) ?
+		      uhmm_uffd_register(e->fds.uffd, r,
+					 UFFDIO_REGISTER_MODE_MISSING, NULL) :
+		      0;
+	if (!err && uhmm_uffd_unregister(e->fds.uffd, r))
+		uhmm_dbg(UHMM_LOG_ENGINE, "a probe was not taken back");
+	return err == -EBUSY;
+}
+
+static bool op_is_watched(void *ctx, uhmm_vpn_t vpn)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_vma vma;
+
+	if (e->ops->is_watched(e, vpn))
+		return true;
+	return e->told && !uhmm_engine_find_fenced(e, vpn, &vma) &&
+	       uhmm_range_has(vma.range, vpn) && vma.by_fence;
+}
+
+static bool op_is_forked(void *ctx, uhmm_vpn_t vpn)
+{
+	struct uhmm_engine *e = ctx;
+
+	return e->ops->is_forked(e, vpn);
+}
+
+static int op_relax(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+
+	return e->ops->relax(e, r);
+}
+
+static int op_protect(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+	int err = e->ops->protect(e, r);
+
+	/* nothing that fences trap is watched before it is told of */
+	return err || !e->told ? err : uhmm_engine_fence(e, r, PROT_WRITE);
+}
+
+static int op_unprotect(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+	int err;
+
+	if (uhmm_engine_has_fences(e, r)) {
+		if (uhmm_engine_is_changing(e))
+			return -EAGAIN;
+		err = uhmm_engine_open(e, r);
+		if (err)
+			return err;
+	}
+	return e->ops->unprotect(e, r);
+}
+
+/* ---- pages that go and come ---- */
+
+/* Bytes are read as from anywhere else. */
+static int op_take(void *ctx, struct uhmm_run *run, unsigned int nruns)
+{
+	struct uhmm_engine *e = ctx;
+	bool fenced = nruns &&
+		      uhmm_engine_has_fences(e, uhmm_range_of(run[0].vpn, 1));
+
+	return fenced ? uhmm_engine_op_take(e, run, nruns) :
+			e->ops->take(e, run, nruns);
+}
+
+/* Write @npages of the device to @vpn, whatever the protection. */
+static int64_t put(struct uhmm_engine *e, const struct uhmm_run *run,
+		   uint64_t npages)
+{
+	uhmm_dpfn_t dpfn = UHMM_DPFN(run->dpfn.val + run->done);
+	uint64_t addr = uhmm_addr_of(run->vpn) + uhmm_bytes_of(run->done);
+	const void *page = uhmm_devmem_span(e->env.devmem, dpfn, npages);
+	int64_t n;
+
+	assert(page);
+	e->env.unlock(e->env.ctx);
+	n = uhmm_procmem_write(e->fds.mem, addr, page, uhmm_bytes_of(npages));
+	e->env.lock(e->env.ctx);
+	return n < 0 ? n : n / (int64_t)uhmm_page_bytes();
+}
+
+/* The page could not be written. Where it cannot be read either the file has
+ * become shorter: as the kernel would have, forget what is away. */
+static int give_up(struct uhmm_engine *e, uhmm_vpn_t vpn)
+{
+	struct uhmm_range r = uhmm_range_of(vpn, 1);
+	char byte;
+	int64_t n = uhmm_procmem_read(e->fds.mem, uhmm_addr_of(vpn), &byte, 1);
+	int err = n ? -EFAULT : uhmm_engine_open(e, r);
+
+	if (err)
+		return n < 0 ? (int)n : err;
+	e->env.lost(e->env.ctx, r);
+	return -ENOENT;
+}
+
+/* As much of @run as one fence holds. */
+static int give_part(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	uhmm_vpn_t at = UHMM_VPN(run->vpn.val + run->done);
+	struct uhmm_range rest = uhmm_range_of(at, run->npages - run->done);
+	struct uhmm_vma vma;
+	int64_t n;
+	int err = uhmm_engine_find_fenced(e, at, &vma);
+
+	if (!err && (!uhmm_range_has(vma.range, at) || !vma.fenced))
+		err = -ENOENT;
+	if (err)
+		return err;
+	rest = uhmm_range_clip(rest, vma.range);
+	n = put(e, run, uhmm_range_npages(rest));
+	if (n < 0)
+		return (int)n;
+	if (!n)
+		return give_up(e, at);
+	err = uhmm_engine_unfence(e, uhmm_range_of(at, (uint64_t)n),
+				  run->flags & UHMM_RUN_WP ? PROT_WRITE : 0);
+	if (!err)
+		run->done += (uint64_t)n;
+	return err;
+}
+
+static int give_fenced(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	int err = 0;
+
+	run->done = 0;
+	while (!err && run->done < run->npages)
+		err = give_part(e, run);
+	run->error = err;
+	e->stats.pages_given += run->done;
+	return err == -ESRCH ? err : 0;
+}
+
+/* The front of what is left of @run that is fenced, or is not, all of it. */
+static struct uhmm_run next_part(const struct uhmm_engine *e,
+				 const struct uhmm_run *run, bool *fenced)
+{
+	struct uhmm_run part = *run;
+	struct uhmm_range rest;
+	struct uhmm_fence f;
+
+	part.vpn.val += run->done;
+	part.dpfn.val += run->done;
+	part.npages -= run->done;
+	rest = uhmm_range_of(part.vpn, part.npages);
+	*fenced = false;
+	if (!uhmm_fences_next(&e->fences, rest, &f))
+		return part;
+	*fenced = f.range.start.val == part.vpn.val;
+	part.npages = *fenced ? uhmm_range_npages(f.range) :
+				f.range.start.val - part.vpn.val;
+	part.flags &= ~(uint32_t)UHMM_RUN_UNIT;
+	return part;
+}
+
+static int give_run(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	int err = 0;
+
+	run->done = 0;
+	run->error = 0;
+	while (!err && !run->error && run->done < run->npages) {
+		bool fenced;
+		struct uhmm_run part = next_part(e, run, &fenced);
+
+		err = fenced ? give_fenced(e, &part) : e->ops->give(e, &part, 1);
+		run->done += part.done;
+		run->error = part.error;
+	}
+	return err;
+}
+
+static int op_give(void *ctx, struct uhmm_run *run, unsigned int nruns)
+{
+	struct uhmm_engine *e = ctx;
+	int err = 0;
+
+	if (!e->fences.n)
+		return e->ops->give(e, run, nruns);
+	for (unsigned int i = 0; i < nruns && !err; i++)
+		err = give_run(e, &run[i]);
+	return err;
+}
+
+static int op_give_zero(void *ctx, uhmm_vpn_t vpn, bool write)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_range r = uhmm_range_of(vpn, 1);
+
+	if (!uhmm_engine_has_fences(e, r))
+		return e->ops->give_zero(e, vpn, write);
+	/* the kernel itself fills it when the CPU comes again */
+	return uhmm_engine_is_changing(e) ? -EAGAIN : uhmm_engine_open(e, r);
+}
+
+static int op_wake(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+
+	return e->ops->wake(e, r);
+}
+
+static int op_fault_in(void *ctx, struct uhmm_range r, bool write)
+{
+	struct uhmm_engine *e = ctx;
+
+	if (uhmm_engine_has_fences(e, r)) {
+		int err = uhmm_engine_is_changing(e) ? -EAGAIN :
+						       uhmm_engine_open(e, r);
+
+		/* someone was faster: the caller looks again */
+		if (err)
+			return err == -EAGAIN ? 0 : err;
+	}
+	return e->ops->fault_in(e, r, write);
+}
+
+static int64_t op_read(void *ctx, uhmm_vpn_t vpn, uint64_t npages, void *buf)
+{
+	struct uhmm_engine *e = ctx;
+
+	return e->ops->read(e, vpn, npages, buf);
+}
+
+static int64_t op_write(void *ctx, uhmm_vpn_t vpn, uint64_t npages,
+			const void *buf)
+{
+	struct uhmm_engine *e = ctx;
+
+	return e->ops->write(e, vpn, npages, buf);
+}
+
+const struct uhmm_mm_ops uhmm_engine_fence_ops = {
+	.vma_find = op_vma_find,
+	.mapping_end = op_mapping_end,
+	.scan = op_scan,
+	.trap = op_trap,
+	.untrap = op_untrap,
+	.watch = op_watch,
+	.is_foreign = op_is_foreign,
+	.is_watched = op_is_watched,
+	.is_forked = op_is_forked,
+	.relax = op_relax,
+	.protect = op_protect,
+	.unprotect = op_unprotect,
+	.take = op_take,
+	.give = op_give,
+	.give_zero = op_give_zero,
+	.wake = op_wake,
+	.fault_in = op_fault_in,
+	.read = op_read,
+	.write = op_write,
+};
