@@ -29,7 +29,7 @@ static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write,
 	if (!(pte & UHMM_PTE_PRESENT))
 		return mm->ops->give_zero(mm->ops_ctx, vpn, write || zeros);
 	if (!write)
-		return mm->ops->wake(mm->ops_ctx, r);
+		return mm->ops->let_read(mm->ops_ctx, r);
 	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_CLEAR, NULL);
 	return mm->ops->unprotect(mm->ops_ctx, r);
 }

@@ -652,6 +652,41 @@ static void unprotect_stayed(struct uhmm_migrate_vma *args)
 	}
 }
 
+/* The run of pages without an entry from page *@i on, which moves behind it. */
+static struct uhmm_range next_stayed(const struct uhmm_migrate_vma *args,
+				     uint64_t *i)
+{
+	uint64_t npages = npages_of(args), first;
+
+	while (*i < npages && !uhmm_softleaf_is_none(
+				      uhmm_mm_leaf(args->mm, vpn_of(args, *i))))
+		++*i;
+	first = *i;
+	while (*i < npages && uhmm_softleaf_is_none(
+				      uhmm_mm_leaf(args->mm, vpn_of(args, *i))))
+		++*i;
+	return uhmm_range_of(vpn_of(args, first), *i - first);
+}
+
+/* What was protected before stays so, but may be read. Where that fails the CPU
+ * asks for it when it reads. */
+static void let_stayed_be_read(struct uhmm_migrate_vma *args)
+{
+	const struct uhmm_mm *mm = args->mm;
+	struct uhmm_range r;
+	int err = 0, tries = 0;
+	uint64_t i = 0;
+
+	while (!err && !mm->gone &&
+	       uhmm_range_npages(r = next_stayed(args, &i))) {
+		err = mm->ops->let_read(mm->ops_ctx, r);
+		if (err != -EAGAIN || ++tries == TAKE_TRIES)
+			continue;
+		i = r.start.val - args->range.start.val;
+		err = 0;
+	}
+}
+
 static void end_flight(struct uhmm_migrate_vma *args)
 {
 	struct uhmm_mm *mm = args->mm;
@@ -664,6 +699,8 @@ static void end_flight(struct uhmm_migrate_vma *args)
 	uhmm_flight_end(mm, args->flight);
 	args->flight = 0;
 	unprotect_stayed(args);
+	if (args->vma.by_fence)
+		let_stayed_be_read(args);
 	mm->core->ops->wake(mm->core, mm);
 }
 

@@ -228,6 +228,12 @@ int uhmm_engine_op_wake(void *ctx, struct uhmm_range r)
 	return err || uhmm_ptes_alive(&e->ptes) ? err : -ESRCH;
 }
 
+/* A userfaultfd stops nobody who reads a page that is there. */
+int uhmm_engine_op_let_read(void *ctx, struct uhmm_range r)
+{
+	return uhmm_engine_op_wake(ctx, r);
+}
+
 int uhmm_engine_op_unprotect(void *ctx, struct uhmm_range r)
 {
 	int err = uhmm_engine_writeprotect(ctx, r, 0);

@@ -159,6 +159,7 @@ bool uhmm_engine_op_is_forked(void *ctx, uhmm_vpn_t vpn);
 int uhmm_engine_op_relax(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_protect(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_unprotect(void *ctx, struct uhmm_range r);
+int uhmm_engine_op_let_read(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_wake(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_take(void *ctx, struct uhmm_run *run, unsigned int nruns);
 int uhmm_engine_op_give_zero(void *ctx, uhmm_vpn_t vpn, bool write);

@@ -287,6 +287,7 @@ static const struct uhmm_mm_ops copy_ops = {
 	.take = uhmm_engine_op_take,
 	.give = copy_give,
 	.give_zero = uhmm_engine_op_give_zero,
+	.let_read = uhmm_engine_op_let_read,
 	.wake = uhmm_engine_op_wake,
 	.fault_in = uhmm_engine_op_fault_in,
 	.read = uhmm_engine_op_read,

@@ -164,6 +164,19 @@ static int op_unprotect(void *ctx, struct uhmm_range r)
 	return e->ops->unprotect(e, r);
 }
 
+static int op_let_read(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+	int err;
+
+	if (!uhmm_engine_has_fences(e, r))
+		return e->ops->let_read(e, r);
+	if (uhmm_engine_is_changing(e))
+		return -EAGAIN;
+	err = uhmm_engine_unfence(e, r, PROT_WRITE);
+	return err ? err : e->ops->let_read(e, r);
+}
+
 /* ---- pages that go and come ---- */
 
 /* Bytes are read as from anywhere else. */
@@ -361,6 +374,7 @@ const struct uhmm_mm_ops uhmm_engine_fence_ops = {
 	.take = op_take,
 	.give = op_give,
 	.give_zero = op_give_zero,
+	.let_read = op_let_read,
 	.wake = op_wake,
 	.fault_in = op_fault_in,
 	.read = op_read,

@@ -176,6 +176,14 @@ struct uhmm_mm_ops {
 	int (*unprotect)(void *ctx, struct uhmm_range r);
 
 	/**
+	 * let_read() - (yields) who stopped to read a present page of @r goes
+	 * on; a write of a protected one stops as before. An engine may stop
+	 * readers of what is trapped until it is taken, or until this is called.
+	 * Return: 0; -EAGAIN; -ESRCH
+	 */
+	int (*let_read)(void *ctx, struct uhmm_range r);
+
+	/**
 	 * take() - (yields) for each run: bytes to the device pages, then the
 	 * pages leave the CPU. run[i].done says how far each came, and
 	 * run[i].error why no farther (-EAGAIN is one why); pages past it are

@@ -62,8 +62,8 @@ static int touch_once(struct fake_mm *m, uint64_t vpn, bool write)
 			fill(pte, write);
 		return err ? err : 1;
 	}
-	if (write && (pte->bits & UHMM_PTE_WP)) {
-		err = stop(m, vpn, true);
+	if (pte->fenced || (write && (pte->bits & UHMM_PTE_WP))) {
+		err = stop(m, vpn, write);
 		return err ? err : 1;
 	}
 	if (write)

@@ -83,11 +83,18 @@ struct fake_pte {
 	uint8_t bits;		/* enum uhmm_pte, without EXCLUSIVE */
 	bool mapped, dontfork;
 	bool trapped, watched;	/* one of them at most */
+	bool fenced;		/* trapped by its protection: reads stop, too */
 	struct fake_kind kind;
 	uint32_t mapping;	/* which mmap() made it */
 	uint32_t offset;	/* in that, and in its file */
 	struct fake_file *file;
 };
+
+/** fake_by_fence() - private memory of a file is trapped by its protection */
+static inline bool fake_by_fence(const struct fake_pte *pte)
+{
+	return pte->kind.file && !pte->kind.shared;
+}
 
 /** What is behind shared memory, and behind a file. */
 struct fake_file {

@@ -85,6 +85,7 @@ static int op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
 		.exec = m->pte[vpn.val].kind.exec,
 		.shared = m->pte[vpn.val].kind.shared,
 		.anon = !m->pte[vpn.val].kind.file,
+		.by_fence = fake_by_fence(&m->pte[vpn.val]),
 		.hugetlb = m->pte[vpn.val].kind.hugetlb,
 		.special = m->pte[vpn.val].kind.special,
 		.pfnmap = m->pte[vpn.val].kind.pfnmap,
@@ -111,6 +112,16 @@ static int op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
 	return err;
 }
 
+/* The CPU gets at a page that its protection trapped; it may still be guarded
+ * against writing. */
+static void open_fence(struct fake_pte *pte)
+{
+	if (!fake_by_fence(pte))
+		return;
+	pte->watched |= pte->trapped;
+	pte->trapped = pte->fenced = false;
+}
+
 static int op_trap(void *ctx, struct uhmm_range r)
 {
 	struct fake_mm *m = ctx;
@@ -118,7 +129,7 @@ static int op_trap(void *ctx, struct uhmm_range r)
 	int err = enter_yielding(m, FAKE_TRAP, r, 0);
 
 	if (!err && (!fake_same_mapping(m, r) || kind->hugetlb ||
-		     kind->special || kind->file))
+		     kind->special || (kind->file && kind->shared)))
 		err = -EINVAL;
 	if (!err)
 		err = kind->trap_error;
@@ -127,6 +138,7 @@ static int op_trap(void *ctx, struct uhmm_range r)
 	for (uint64_t i = r.start.val; !err && i < r.end.val; i++) {
 		m->pte[i].trapped = true;
 		m->pte[i].watched = false;
+		m->pte[i].fenced = fake_by_fence(&m->pte[i]);
 		m->pte[i].bits |= UHMM_PTE_WP;
 	}
 	fake_leave(m->f, FAKE_TRAP);
@@ -154,7 +166,7 @@ static int op_untrap(void *ctx, struct uhmm_range r)
 static bool can_watch(const struct fake_pte *pte)
 {
 	return pte->mapped && !pte->trapped && !pte->kind.trap_error &&
-	       !pte->kind.file && !pte->kind.special;
+	       !(pte->kind.file && pte->kind.shared) && !pte->kind.special;
 }
 
 static int op_watch(void *ctx, struct uhmm_range r)
@@ -252,8 +264,10 @@ static int op_unprotect(void *ctx, struct uhmm_range r)
 		err = -EAGAIN;
 	if (!err)
 		fake_split_huge(m, r.start.val, uhmm_range_npages(r));
-	for (uint64_t i = r.start.val; !err && i < r.end.val; i++)
+	for (uint64_t i = r.start.val; !err && i < r.end.val; i++) {
 		m->pte[i].bits &= (uint8_t)~UHMM_PTE_WP;
+		open_fence(&m->pte[i]);
+	}
 	return err;
 }
 
@@ -382,6 +396,7 @@ static int give_page(struct fake_mm *m, const struct uhmm_run *run,
 	fake_hold(pte, fake_page_new(fake_device_bytes(m->f, dpfn)),
 		  UHMM_PTE_PRESENT |
 			  (run->flags & UHMM_RUN_WP ? UHMM_PTE_WP : 0));
+	open_fence(pte);
 	return 0;
 }
 
@@ -442,7 +457,10 @@ static int op_give_zero(void *ctx, uhmm_vpn_t vpn, bool write)
 		return -ENOENT;
 	if (pte->bits & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP))
 		return 0;
-	if (write)
+	if (fake_by_fence(pte)) {
+		pte->bits = 0;	/* the kernel fills it from the file */
+		open_fence(pte);
+	} else if (write)
 		fake_hold(pte, fake_page_new(NULL), UHMM_PTE_PRESENT);
 	else
 		fake_hold(pte, NULL, UHMM_PTE_PRESENT | UHMM_PTE_ZERO);
@@ -452,6 +470,15 @@ static int op_give_zero(void *ctx, uhmm_vpn_t vpn, bool write)
 static int op_wake(void *ctx, struct uhmm_range r)
 {
 	return enter(ctx, FAKE_WAKE, r, 0);
+}
+
+static int op_let_read(void *ctx, struct uhmm_range r)
+{
+	struct fake_mm *m = ctx;
+
+	for (uint64_t i = r.start.val; i < r.end.val; i++)
+		open_fence(&m->pte[i]);
+	return enter(m, FAKE_WAKE, r, 0);
 }
 
 static int op_fault_in(void *ctx, struct uhmm_range r, bool write)
@@ -464,8 +491,10 @@ static int op_fault_in(void *ctx, struct uhmm_range r, bool write)
 	err = enter_yielding(m, FAKE_FAULT_IN, r, write);
 	if (!err && !fake_same_mapping(m, r))
 		err = -EFAULT;
-	for (uint64_t i = r.start.val; !err && i < r.end.val; i++)
+	for (uint64_t i = r.start.val; !err && i < r.end.val; i++) {
+		open_fence(&m->pte[i]);
 		err = fake_touch(m, i, write);
+	}
 	fake_leave(m->f, FAKE_FAULT_IN);
 	return m->dead ? -ESRCH : err;
 }
@@ -534,6 +563,7 @@ const struct uhmm_mm_ops fake_ops = {
 	.take = op_take,
 	.give = op_give,
 	.give_zero = op_give_zero,
+	.let_read = op_let_read,
 	.wake = op_wake,
 	.fault_in = op_fault_in,
 	.read = op_read,

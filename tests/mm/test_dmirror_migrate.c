@@ -140,9 +140,17 @@ END_TEST
 START_TEST(test_to_dev_private_file)
 {
 	fake_map(rig.m, RIG_VPN, 4, &private_file);
-	fake_put(rig.m, RIG_VPN, 4, 1);
+	fake_put(rig.m, RIG_VPN, 2, 1);
+	/* the file's own page is no copy, what was never touched no hole */
+	(void)fake_get(rig.m, RIG_VPN + 2);
 	rig_fails(rig.file, RIG_TO_DEV, RIG_VPN, 4, -ENOENT);
+	ck_assert_uint_eq(rig_used(0), 2);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 4, 0x22, 0x22, 0x01, 0x00);
+	fake_expect(rig.m, RIG_VPN, 2, 1);
 	ck_assert_uint_eq(rig_used(0), 0);
+	fake_put(rig.m, RIG_VPN, 4, 1);
+	rig_ok(rig.file, RIG_TO_DEV, RIG_VPN, 4, 0);
+	rig_ok(rig.file, RIG_TO_SYS, RIG_VPN, 4, 0);
 	fake_expect(rig.m, RIG_VPN, 4, 1);
 }
 END_TEST

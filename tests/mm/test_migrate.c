@@ -63,6 +63,16 @@ static void map_file_written(uint64_t vpn)
 	put(vpn);
 }
 
+static void map_file_protected(uint64_t vpn)
+{
+	const struct uhmm_mm *mm = rig.m->mm;
+	struct uhmm_range r = uhmm_range_of(UHMM_VPN(vpn), 1);
+
+	map_file_written(vpn);
+	ck_assert_int_eq(mm->ops->watch(mm->ops_ctx, r), 0);
+	ck_assert_int_eq(mm->ops->protect(mm->ops_ctx, r), 0);
+}
+
 static void map_swap(uint64_t vpn)
 {
 	map_present(vpn);
@@ -110,7 +120,10 @@ static const struct {
 	{ "shared by fork", map_forked, TRIP_GOES | TRIP_VALID, 7, false },
 	{ "shared memory", map_shared, 0, 7, false },
 	{ "file", map_file, 0, 0x10000, false },
-	{ "private page of a file", map_file_written, 0, 7, false },
+	{ "private page of a file", map_file_written,
+	  TRIP_GOES | TRIP_VALID | TRIP_WRITE, 7, true },
+	{ "protected private page of a file", map_file_protected,
+	  TRIP_GOES | TRIP_VALID, 7, false },
 	{ "swapped out", map_swap, 0, 7, false },
 	{ "another's userfaultfd", map_busy, 0, 7, false },
 	{ "on the other device", map_other_device, 0, 7, false },
@@ -161,6 +174,7 @@ START_TEST(test_migrate_vma_without_destination_each_kind)
 	trip_end(&t);
 	ck_assert_uint_eq(t.src[0] & TRIP_GOES, 0);
 	ck_assert_uint_eq(fake_pte_bits(rig.m, vpn), before);
+	ck_assert(!rig.m->pte[vpn].fenced);
 	ck_assert_uint_eq(fake_peek(rig.m, vpn), kinds[_i].value);
 	ck_assert_uint_eq(rig.f.calls[FAKE_TAKE],
 			  kinds[_i].map == map_other_device ||
