@@ -332,7 +332,7 @@ static int prepare(struct channel *ch)
 
 	fork_hold(ch);
 	err = uhmm_cpu_fault_range(ch->session->mm, whole_mm());
-	uhmm_engine_tidy(ch->session->engine);
+	uhmm_engine_tidy_fences(ch->session->engine);
 	return err;
 }
 

@@ -112,25 +112,25 @@ static void env_lost(void *ctx, struct uhmm_range r)
 	uhmm_event_unmap(s->mm, r);
 }
 
-static void tidy_job(void *arg)
+static void tidy_fences_job(void *arg)
 {
 	struct session *s = arg;
 
-	s->tidying = false;
+	s->tidying_fences = false;
 	if (s->state != SESSION_DEAD)
-		uhmm_engine_tidy(s->engine);
+		uhmm_engine_tidy_fences(s->engine);
 	session_put(s);
 }
 
-static void env_tidy(void *ctx)
+static void env_tidy_fences(void *ctx)
 {
 	struct session *s = ctx;
 
-	if (s->tidying || s->state == SESSION_DEAD)
+	if (s->tidying_fences || s->state == SESSION_DEAD)
 		return;
 	session_get(s);
-	s->tidying = !co_spawn(&s->w->sched, tidy_job, s);
-	if (!s->tidying)
+	s->tidying_fences = !co_spawn(&s->w->sched, tidy_fences_job, s);
+	if (!s->tidying_fences)
 		session_put(s);
 }
 
@@ -147,7 +147,7 @@ static int make_engine(struct session *s)
 		.wait = env_wait,
 		.wake = env_wake,
 		.lost = env_lost,
-		.tidy = env_tidy,
+		.tidy_fences = env_tidy_fences,
 		.devmem = &s->d->core.devmem,
 		.user_mode_only = s->hello_flags & UHMM_HELLO_USER_MODE_ONLY,
 	};
@@ -317,7 +317,7 @@ static void close_session(void *arg)
 	if (session_is_alive(s))
 		err = uhmm_cpu_fault_range(s->mm, all);
 	if (!err)
-		uhmm_engine_tidy(s->engine);
+		uhmm_engine_tidy_fences(s->engine);
 	if (err && err != -ESRCH)
 		uhmm_err_errno(err, "pages of pid %u are lost", s->pid);
 	session_gone(s);

@@ -86,7 +86,7 @@ struct session {
 	struct zaps frees;		/* removals that drop nothing */
 	struct session_forks forks;
 	struct co_queue fences_changed;	/* wait until nobody changes one */
-	bool tidying;			/* a job is to tidy fences */
+	bool tidying_fences;		/* a job is to tidy fences */
 	unsigned int dry;		/* drains in a row (fault.c) */
 	uint64_t dry_ns;		/* when the last was */
 };

@@ -57,7 +57,8 @@ enum uhmm_engine_hands {
  * @wake:   all who are in wait() look again
  * @lost:   a fence is not there any more: the program replaced the mapping
  *          without a word. Called with the lock, must not yield.
- * @tidy:   fences are left that nobody needs: have uhmm_engine_tidy() called
+ * @tidy_fences: fences are left that nobody needs: have
+ *          uhmm_engine_tidy_fences() called
  *          soon, by a job. Called with the lock, must not yield.
  * @devmem: where device pages are
  * @user_mode_only: the userfaultfd does not serve faults that the kernel takes
@@ -72,7 +73,7 @@ struct uhmm_engine_env {
 	void (*wait)(void *ctx);
 	void (*wake)(void *ctx);
 	void (*lost)(void *ctx, struct uhmm_range r);
-	void (*tidy)(void *ctx);
+	void (*tidy_fences)(void *ctx);
 	struct uhmm_devmem *devmem;
 	bool user_mode_only;
 };
@@ -211,8 +212,9 @@ UHMM_CHECKED int uhmm_engine_fence_prot(struct uhmm_engine *engine,
 UHMM_CHECKED int uhmm_engine_open(struct uhmm_engine *engine,
 				  struct uhmm_range r);
 
-/** uhmm_engine_tidy() - (yields) open what is fenced against writing only */
-void uhmm_engine_tidy(struct uhmm_engine *engine);
+/** uhmm_engine_tidy_fences() - (yields) open what is fenced against writing
+ *  only */
+void uhmm_engine_tidy_fences(struct uhmm_engine *engine);
 
 /** uhmm_engine_next_trapped() - the first piece of @within that is trapped;
  *  false: there is none */

@@ -409,7 +409,7 @@ int uhmm_engine_open(struct uhmm_engine *engine, struct uhmm_range r)
 	return uhmm_engine_unfence(engine, r, 0);
 }
 
-void uhmm_engine_tidy(struct uhmm_engine *engine)
+void uhmm_engine_tidy_fences(struct uhmm_engine *engine)
 {
 	struct uhmm_range rest = everything;
 	struct uhmm_fence f;

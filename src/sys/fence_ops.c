@@ -70,7 +70,7 @@ static int op_untrap(void *ctx, struct uhmm_range r)
 	struct uhmm_engine *e = ctx;
 
 	if (uhmm_engine_has_fences(e, r))
-		e->env.tidy(e->env.ctx);
+		e->env.tidy_fences(e->env.ctx);
 	return e->ops->untrap(e, r);
 }
 

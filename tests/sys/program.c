@@ -244,7 +244,7 @@ static void env_lost(void *ctx, struct uhmm_range r)
 	note_device_dropped(p, r);
 }
 
-static void env_tidy(void *ctx)
+static void env_tidy_fences(void *ctx)
 {
 	struct prog *p = ctx;
 
@@ -262,7 +262,7 @@ static void make_engine(struct prog *p)
 		.wait = env_wait,
 		.wake = env_wake,
 		.lost = env_lost,
-		.tidy = env_tidy,
+		.tidy_fences = env_tidy_fences,
 		.devmem = &p->devmem,
 	};
 

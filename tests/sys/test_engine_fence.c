@@ -99,7 +99,7 @@ START_TEST(test_given_for_reading_stops_writers)
 	ck_assert_int_eq(prog.ops->untrap(prog.engine,
 					  prog_range(&prog, 0, 4)), 0);
 	ck_assert_uint_eq(prog.ntidy, 1);
-	uhmm_engine_tidy(prog.engine);
+	uhmm_engine_tidy_fences(prog.engine);
 	ck_assert(may(2, true));
 }
 END_TEST
@@ -108,7 +108,7 @@ START_TEST(test_tidy_leaves_what_is_away)
 {
 	map_file(4);
 	prog_take(&prog, 0, 2);
-	uhmm_engine_tidy(prog.engine);
+	uhmm_engine_tidy_fences(prog.engine);
 	ck_assert(!may(0, false) && may(2, true));
 	ck_assert_int_eq(prog_give(&prog, 0, 2, 0).error, 0);
 }
