@@ -41,9 +41,11 @@ static long do_one(uint32_t op, const struct uhmm_wire_range *r)
 		uhmm_trap_set();
 		return 0;
 	default:
-		ret = advise(r, MADV_DONTNEED);
-		/* A locked mapping refuses; its pages go nevertheless. */
-		return ret == -EINVAL ? advise(r, MADV_DONTNEED_LOCKED) : ret;
+		/* Locked pages go, too. Not tried second: a range that is
+		 * locked in part would be dropped in part first, and tell of
+		 * that twice. */
+		ret = advise(r, MADV_DONTNEED_LOCKED);
+		return ret == -EINVAL ? advise(r, MADV_DONTNEED) : ret;
 	}
 }
 

@@ -7,9 +7,20 @@
 
 #include "mm/coherent.h"
 #include "mm/migrate.h"
+#include "mm/unit.h"
 
 /* How often one looks again before the CPU itself has to. */
 #define TRIES 64
+
+/* What a write to the page at @vpn, of which the CPU has @pte, frees of write
+ * protection: a huge page that nobody shares is freed as one. */
+static struct uhmm_range freed_by_write(uhmm_vpn_t vpn, uint8_t pte)
+{
+	const uint8_t both = UHMM_PTE_HUGE | UHMM_PTE_EXCLUSIVE;
+
+	return (pte & both) == both ? uhmm_unit_range(vpn) :
+				      uhmm_range_of(vpn, 1);
+}
 
 /*
  * An ordinary page: a hole in trapped memory, or a page that may be written
@@ -31,7 +42,7 @@ static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write,
 	if (!write)
 		return mm->ops->let_read(mm->ops_ctx, r);
 	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_CLEAR, NULL);
-	return mm->ops->unprotect(mm->ops_ctx, r);
+	return mm->ops->unprotect(mm->ops_ctx, freed_by_write(vpn, pte));
 }
 
 /* A page of a coherent device, which is there unless the program's mappings

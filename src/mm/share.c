@@ -42,8 +42,10 @@ static int protect_all(struct uhmm_mm *mm, struct uhmm_range r)
 		return 0;
 	err = mm->ops->watch(mm->ops_ctx, r);
 	while (!err && !mm->gone && r.start.val < r.end.val) {
+		/* what is protected in parts is no huge page any more */
+		uint64_t n = PIECE - r.start.val % PIECE;
 		struct uhmm_range piece =
-			uhmm_range_clip(uhmm_range_of(r.start, PIECE), r);
+			uhmm_range_clip(uhmm_range_of(r.start, n), r);
 
 		err = protect_piece(mm, piece);
 		r.start = piece.end;

@@ -212,13 +212,6 @@ int uhmm_engine_fill_error(struct uhmm_engine *e, int err,
 	}
 }
 
-int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
-{
-	struct uhmm_engine *e = ctx;
-
-	return uhmm_maps_find(&e->maps, vpn, vma);
-}
-
 int uhmm_engine_op_wake(void *ctx, struct uhmm_range r)
 {
 	struct uhmm_engine *e = ctx;

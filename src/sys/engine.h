@@ -25,8 +25,8 @@ struct uhmm_engine;
 
 /** What the program is asked to do to itself. Values as on the wire. */
 enum uhmm_engine_hands {
-	UHMM_ENGINE_ZAP = 1,		/* MADV_DONTNEED, or _LOCKED when that
-					 * is refused with EINVAL */
+	UHMM_ENGINE_ZAP = 1,		/* MADV_DONTNEED_LOCKED, or before Linux
+					 * 5.18 MADV_DONTNEED */
 	UHMM_ENGINE_POPULATE_READ = 2,	/* MADV_POPULATE_READ */
 	UHMM_ENGINE_POPULATE_WRITE = 3,	/* MADV_POPULATE_WRITE */
 	UHMM_ENGINE_COLLAPSE = 4,	/* MADV_COLLAPSE */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* engine_vma.c - the program's mappings as they are without us, and what is in
- * them: mapping_end(), scan(), the same for every engine (engine_base.h)
+ * them: vma_find(), mapping_end(), scan(), the same for every engine (engine_base.h)
  *
  * What we register of a mapping is a mapping of its own for the kernel, and may
  * remain one when it is not registered any more. So a mapping that ends at
@@ -9,11 +9,14 @@
  */
 #include "sys/engine_base.h"
 
-/* May the border at @vpn be one that we made, now or before? */
+/* May the border at @vpn be one that we made, now or before, and is it none of
+ * what a fork copies? */
 static bool is_ours(struct uhmm_engine *e, uint64_t vpn)
 {
 	return vpn && (uhmm_engine_op_is_watched(e, UHMM_VPN(vpn - 1)) ||
-		       uhmm_engine_op_is_watched(e, UHMM_VPN(vpn)));
+		       uhmm_engine_op_is_watched(e, UHMM_VPN(vpn))) &&
+	       uhmm_engine_op_is_forked(e, UHMM_VPN(vpn - 1)) ==
+		       uhmm_engine_op_is_forked(e, UHMM_VPN(vpn));
 }
 
 bool uhmm_engine_continues(const struct uhmm_vma *a, const struct uhmm_vma *b)
@@ -37,6 +40,33 @@ uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma)
 	       uhmm_engine_continues(&last, &next))
 		last = next;
 	return last.range.end;
+}
+
+/* The part of the same mapping that ends where @vma begins. */
+static bool find_before(struct uhmm_engine *e, const struct uhmm_vma *vma,
+			struct uhmm_vma *before)
+{
+	uint64_t start = vma->range.start.val;
+
+	return is_ours(e, start) &&
+	       uhmm_maps_find(&e->maps, UHMM_VPN(start - 1), before) == 0 &&
+	       uhmm_engine_continues(before, vma);
+}
+
+int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_vma part, before;
+	int err = uhmm_maps_find(&e->maps, vpn, vma);
+
+	if (err)
+		return err;
+	vma->range.end = uhmm_engine_op_mapping_end(e, vma);
+	for (part = *vma; find_before(e, &part, &before); part = before) {
+		vma->range.start = before.range.start;
+		vma->file_page = before.file_page;
+	}
+	return 0;
 }
 
 /* Is a page of @vma read-only until it is written? */

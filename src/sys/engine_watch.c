@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "sys/engine_base.h"
+#include "sys/pagesize.h"
 
 #define BATCH 512	/* pages looked at at once */
 
@@ -50,6 +51,15 @@ static bool has_file(const struct uhmm_vma *vma)
 	return (vma->shared || !vma->anon) && !vma->hugetlb;
 }
 
+/* @r and what is mapped by the same PMDs, as far as @vma goes. What is registered
+ * is a mapping of its own: one that ends within a huge page splits it. */
+static struct uhmm_range widen(struct uhmm_range r, const struct uhmm_vma *vma)
+{
+	r.start.val &= -uhmm_pmd_npages();
+	r.end.val = (r.end.val + uhmm_pmd_npages() - 1) & -uhmm_pmd_npages();
+	return uhmm_range_clip(r, vma->range);
+}
+
 /* Register @r, in @vma; not every mapping can be. */
 static int watch_piece(struct uhmm_engine *e, struct uhmm_range r,
 		       const struct uhmm_vma *vma)
@@ -62,6 +72,8 @@ static int watch_piece(struct uhmm_engine *e, struct uhmm_range r,
 	if (has_file(vma) && !e->env.user_mode_only) {
 		mode = UFFDIO_REGISTER_MODE_MISSING;
 		r = vma->range;
+	} else {
+		r = widen(r, vma);
 	}
 	err = uhmm_uffd_register(e->fds.uffd, r, mode, NULL);
 	if (!err)

@@ -105,8 +105,8 @@ struct uhmm_mm_ops {
 
 	/**
 	 * mapping_end() - where the program's mapping that @vma is a part of
-	 * ends. What is trapped or watched of a mapping is one of its own for
-	 * vma_find(), and may remain one.
+	 * ends. What is trapped by its protection is one of its own for
+	 * vma_find().
 	 */
 	uhmm_vpn_t (*mapping_end)(void *ctx, const struct uhmm_vma *vma);
 

@@ -14,6 +14,12 @@ static inline size_t uhmm_page_bytes(void)
 	return (size_t)getpagesize();
 }
 
+/** uhmm_pmd_npages() - pages that one PMD maps: a page table full of entries */
+static inline uint64_t uhmm_pmd_npages(void)
+{
+	return uhmm_page_bytes() / sizeof(uint64_t);
+}
+
 /** uhmm_bytes_of() - length of @npages pages */
 static inline uint64_t uhmm_bytes_of(uint64_t npages)
 {

@@ -123,10 +123,10 @@ static void *obey(void *arg)
 
 static int zap(void *addr, size_t bytes)
 {
-	int ret = madvise(addr, bytes, MADV_DONTNEED);
+	int ret = madvise(addr, bytes, UHMM_MADV_DONTNEED_LOCKED);
 
 	return ret < 0 && errno == EINVAL ?
-	       madvise(addr, bytes, UHMM_MADV_DONTNEED_LOCKED) : ret;
+	       madvise(addr, bytes, MADV_DONTNEED) : ret;
 }
 
 static int protect(void *addr, size_t bytes, unsigned int op)

@@ -173,6 +173,24 @@ START_TEST(test_unit_wakes_who_waits)
 }
 END_TEST
 
+/* Only a mapping that ends within a huge page splits it. */
+START_TEST(test_watched_huge_page_stays_one)
+{
+	map_units();
+	if (!can_be_huge())
+		return;
+	ck_assert_int_eq(prog.ops->watch(prog.engine, prog_range(&prog, 5, 3)),
+			 0);
+	ck_assert_int_eq(prog.ops->watch(prog.engine,
+					 prog_range(&prog, UNIT + 5, UNIT)), 0);
+	for (uint64_t i = 0; i < 4 * UNIT; i++)
+		ck_assert(is_huge(i));
+	ck_assert_int_eq(prog.ops->untrap(prog.engine,
+					  prog_range(&prog, 0, 4 * UNIT)), 0);
+	ck_assert(is_huge(0) && is_huge(UNIT) && is_huge(2 * UNIT));
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -184,6 +202,7 @@ int main(void)
 		test_unit_on_an_old_kernel,
 		test_unit_with_a_page_in_the_way,
 		test_unit_wakes_who_waits,
+		test_watched_huge_page_stays_one,
 	};
 
 	return suite_main("engine_unit", tests,
