@@ -117,8 +117,7 @@ static int open_proc(uint32_t tid, const char *file, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
-/* The process that thread @tid is of. Return: 0 not known */
-static uint32_t process_of(uint32_t tid)
+uint32_t fork_process_of(uint32_t tid)
 {
 	char line[128];
 	unsigned int pid = 0;
@@ -138,7 +137,7 @@ static uint32_t process_of(uint32_t tid)
  * the number is still its own. */
 static bool adopt_by_thread(struct session *s, uint32_t tid)
 {
-	uint32_t pid = process_of(tid);
+	uint32_t pid = fork_process_of(tid);
 	struct uhmm_engine_fds fds = { .uffd = -1 };
 
 	if (!pid)

@@ -80,4 +80,7 @@ void fork_release(struct channel *ch);
 /** fork_channel_closed() - a fork that @ch prepared is over */
 void fork_channel_closed(struct channel *ch);
 
+/** fork_process_of() - the process that thread @tid is of; 0 not known */
+uint32_t fork_process_of(uint32_t tid);
+
 #endif

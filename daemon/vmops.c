@@ -7,6 +7,8 @@
 
 #include "channel.h"
 #include "daemon.h"
+#include "fork.h"
+#include "mm/cpu_fault.h"
 #include "mm/event.h"
 #include "mm/migrate.h"
 #include "session.h"
@@ -185,5 +187,42 @@ int vmops_mincore(struct request *rq)
 			err = ua.user.copy_to(&ua.user,
 					      m->vec + at.val - r.start.val,
 					      &in_core, 1);
+	return err;
+}
+
+/* ---- a debugger ---- */
+
+static struct session *find_by_pid(struct daemon *d, uint32_t pid)
+{
+	struct uhmm_list *node;
+
+	UHMM_LIST_EACH(node, &d->sessions) {
+		struct session *s =
+			UHMM_CONTAINER_OF(node, struct session, link);
+
+		if (s->pid == pid && s->state == SESSION_LIVE)
+			return s;
+	}
+	return NULL;
+}
+
+int vmops_peek(struct request *rq)
+{
+	const struct uhmm_msg_peek *m = &rq->msg.body.peek;
+	struct uhmm_range r = range_of(m->addr, m->bytes);
+	struct session *s = find_by_pid(rq->ch->d, m->pid);
+	int err;
+
+	if (!s)	/* debuggers speak of threads */
+		s = find_by_pid(rq->ch->d, fork_process_of(m->pid));
+	if (!s)
+		return -ESRCH;
+	session_get(s);
+	err = uhmm_cpu_fault_range(s->mm, r);
+	/* a hole in trapped memory is away, too; it is the first page that
+	 * stopped the debugger */
+	if (!err)
+		err = uhmm_cpu_fault(s->mm, r.start, false);
+	session_put(s);
 	return err;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vmops.h - what a program says of its mappings, where the kernel says nothing
- * or says it badly: mprotect, madvise, mincore
+ * or says it badly: mprotect, madvise, mincore; and of another's, as a debugger
  */
 #ifndef UHMMD_VMOPS_H
 #define UHMMD_VMOPS_H
@@ -20,6 +20,10 @@ int vmops_advise(struct request *rq);
 /** vmops_remap() - before mremap: a range that we trap in parts is one mapping
  *  again, since the kernel moves no more than one. 0 or -errno */
 int vmops_remap(struct request *rq);
+
+/** vmops_peek() - (yields) what is away of another program's range comes back.
+ *  0; -ESRCH no such program */
+int vmops_peek(struct request *rq);
 
 /** vmops_mincore() - (yields) pages on devices are in core. 0 or -errno */
 int vmops_mincore(struct request *rq);

@@ -9,6 +9,7 @@
 #define UHMM_PRELOAD_DEFINES_HOOKS
 #include "preload.h"
 
+#include "debugger.h"
 #include "devfd.h"
 #include "file.h"
 #include "libc_file.h"
@@ -40,9 +41,33 @@ static ssize_t judge(ssize_t ret, int fd, bool write)
 	return ret;
 }
 
+/* Another's memory is read and written at a position or at the file's. */
+static bool brings_here(ssize_t ret, int fd, size_t bytes)
+{
+	long at;
+
+	if (ret >= 0 || errno != EIO)
+		return false;
+	at = uhmm_sys3(SYS_lseek, fd, 0, SEEK_CUR);
+	return at >= 0 && uhmm_debugger_brings_to(fd, (uint64_t)at, bytes);
+}
+
+static bool brings(ssize_t ret, int fd, size_t bytes, off_t offset)
+{
+	return ret < 0 && errno == EIO &&
+	       uhmm_debugger_brings_to(fd, (uint64_t)offset, bytes);
+}
+
 EXPORT ssize_t read(int fd, void *buf, size_t bytes)
 {
-	return refuses(fd, false) ? -1 : libc_read(fd, buf, bytes);
+	int saved = errno;
+	ssize_t ret = refuses(fd, false) ? -1 : libc_read(fd, buf, bytes);
+
+	if (brings_here(ret, fd, bytes)) {
+		errno = saved;
+		ret = libc_read(fd, buf, bytes);
+	}
+	return ret;
 }
 
 EXPORT ssize_t __read_chk(int fd, void *buf, size_t bytes, size_t room)
@@ -57,7 +82,14 @@ EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 
 EXPORT ssize_t write(int fd, const void *buf, size_t bytes)
 {
-	return refuses(fd, true) ? -1 : libc_write(fd, buf, bytes);
+	int saved = errno;
+	ssize_t ret = refuses(fd, true) ? -1 : libc_write(fd, buf, bytes);
+
+	if (brings_here(ret, fd, bytes)) {
+		errno = saved;
+		ret = libc_write(fd, buf, bytes);
+	}
+	return ret;
 }
 
 EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
@@ -65,15 +97,40 @@ EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 	return refuses(fd, true) ? -1 : libc_iov(LIBC_WRITEV, fd, iov, count);
 }
 
+static ssize_t any_pread(enum libc_name n, int fd, void *buf, size_t bytes,
+			 off_t offset)
+{
+	int saved = errno;
+	ssize_t ret = libc_pread(n, fd, buf, bytes, offset);
+
+	if (brings(ret, fd, bytes, offset)) {
+		errno = saved;
+		ret = libc_pread(n, fd, buf, bytes, offset);
+	}
+	return judge(ret, fd, false);
+}
+
+static ssize_t any_pwrite(enum libc_name n, int fd, const void *buf,
+			  size_t bytes, off_t offset)
+{
+	int saved = errno;
+	ssize_t ret = libc_pwrite(n, fd, buf, bytes, offset);
+
+	if (brings(ret, fd, bytes, offset)) {
+		errno = saved;
+		ret = libc_pwrite(n, fd, buf, bytes, offset);
+	}
+	return judge(ret, fd, true);
+}
+
 EXPORT ssize_t pread(int fd, void *buf, size_t bytes, off_t offset)
 {
-	return judge(libc_pread(LIBC_PREAD, fd, buf, bytes, offset), fd, false);
+	return any_pread(LIBC_PREAD, fd, buf, bytes, offset);
 }
 
 EXPORT ssize_t pread64(int fd, void *buf, size_t bytes, off64_t offset)
 {
-	return judge(libc_pread(LIBC_PREAD64, fd, buf, bytes, offset), fd,
-		     false);
+	return any_pread(LIBC_PREAD64, fd, buf, bytes, offset);
 }
 
 EXPORT ssize_t __pread_chk(int fd, void *buf, size_t bytes, off_t offset,
@@ -104,14 +161,12 @@ EXPORT ssize_t preadv64(int fd, const struct iovec *iov, int count,
 
 EXPORT ssize_t pwrite(int fd, const void *buf, size_t bytes, off_t offset)
 {
-	return judge(libc_pwrite(LIBC_PWRITE, fd, buf, bytes, offset), fd,
-		     true);
+	return any_pwrite(LIBC_PWRITE, fd, buf, bytes, offset);
 }
 
 EXPORT ssize_t pwrite64(int fd, const void *buf, size_t bytes, off64_t offset)
 {
-	return judge(libc_pwrite(LIBC_PWRITE64, fd, buf, bytes, offset), fd,
-		     true);
+	return any_pwrite(LIBC_PWRITE64, fd, buf, bytes, offset);
 }
 
 EXPORT ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t offset)
@@ -239,6 +294,31 @@ EXPORT int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
 	if (uhmm_devfd_seen() && uhmm_file_refuses_epoll(epoll, fd))
 		return -1;
 	return libc_epoll_ctl(epoll, op, fd, event);
+}
+
+static bool touches_memory(long request)
+{
+	return request == PTRACE_PEEKTEXT || request == PTRACE_PEEKDATA ||
+	       request == PTRACE_POKETEXT || request == PTRACE_POKEDATA;
+}
+
+EXPORT long ptrace(enum __ptrace_request request, ...)
+{
+	void *addr, *data;
+	pid_t pid;
+	va_list ap;
+	long ret;
+
+	va_start(ap, request);
+	pid = va_arg(ap, pid_t);
+	addr = va_arg(ap, void *);
+	data = va_arg(ap, void *);
+	va_end(ap);
+	ret = libc_ptrace(request, pid, addr, data);
+	if (ret == -1 && touches_memory(request) &&
+	    uhmm_debugger_brings(pid, (uintptr_t)addr, sizeof(long)))
+		ret = libc_ptrace(request, pid, addr, data);
+	return ret;
 }
 
 /* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -159,3 +159,26 @@ int libc_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
 		    (int)libc_result(uhmm_sys4(SYS_epoll_ctl, epoll, op, fd,
 					       uhmm_ptr(event)));
 }
+
+/* glibc hands back the word by its return value, the kernel by an address. */
+static long bare_ptrace(long request, pid_t pid, void *addr, void *data)
+{
+	bool peeks = request == PTRACE_PEEKTEXT || request == PTRACE_PEEKDATA ||
+		     request == PTRACE_PEEKUSER;
+	long word = 0, ret;
+
+	ret = libc_result(uhmm_sys4(SYS_ptrace, request, pid, uhmm_ptr(addr),
+				    uhmm_ptr(peeks ? &word : data)));
+	if (ret < 0 || !peeks)
+		return ret;
+	errno = 0;
+	return word;
+}
+
+long libc_ptrace(long request, pid_t pid, void *addr, void *data)
+{
+	long (*fn)(long, ...) = (long (*)(long, ...))libc_find(LIBC_PTRACE);
+
+	return fn ? fn(request, pid, addr, data) :
+		    bare_ptrace(request, pid, addr, data);
+}

@@ -35,6 +35,7 @@ int libc_statx(int dir, const char *path, int flags, unsigned int mask,
 	       struct statx *st);
 /** LIBC_FCNTL, LIBC_FCNTL64 */
 int libc_fcntl(enum libc_name n, int fd, int cmd, unsigned long arg);
+long libc_ptrace(long request, pid_t pid, void *addr, void *data);
 int libc_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event);
 
 #endif

@@ -65,7 +65,8 @@
 	X(PPOLL, "ppoll")                 \
 	X(PPOLL_CHK, "__ppoll_chk")       \
 	X(PSELECT, "pselect")             \
-	X(EPOLL_PWAIT, "epoll_pwait")
+	X(EPOLL_PWAIT, "epoll_pwait")     \
+	X(PTRACE, "ptrace")
 
 enum libc_name {
 #define X(name, text) LIBC_##name,

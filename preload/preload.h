@@ -35,6 +35,7 @@
  *                of mprotect, madvise, mremap, mincore
  *   file.c       a device as a file: read, lseek, fstat and such
  *   devpath.c    is this path a device
+ *   debugger.c   this program looks at another's memory
  *   devfd.c      is this descriptor a device, and which open of it
  *   request.c    a request on a channel of the session
  *   converse.c   one request, one reply, hands in between
@@ -77,6 +78,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -129,6 +131,7 @@
 #define fcntl(...) rule_2_call_libc_fcntl_or_sys
 #define fcntl64(...) rule_2_call_libc_fcntl_or_sys
 #define epoll_ctl(...) rule_2_call_libc_epoll_ctl_or_sys
+#define ptrace(...) rule_2_call_libc_ptrace_or_sys
 #endif
 #define fork(...) rule_2_no_fork
 #define syscall(...) rule_4_use_uhmm_sys

@@ -70,6 +70,8 @@ AT(uhmm_msg_fence, phase, 20);
 SIZE(uhmm_msg_fence_reply, 16);
 SIZE(uhmm_msg_bring, 24);
 AT(uhmm_msg_bring, write, 16);
+SIZE(uhmm_msg_peek, 24);
+AT(uhmm_msg_peek, pid, 16);
 SIZE(uhmm_msg_fork, 16);
 AT(uhmm_msg_fork, fork_id, 8);
 SIZE(uhmm_wire_range, 16);
@@ -259,6 +261,9 @@ static bool request_ok(const struct uhmm_wire_msg *msg)
 		return fence_ok(&b->fence);
 	case UHMM_WIRE_bring:
 		return bring_ok(&b->bring);
+	case UHMM_WIRE_peek:
+		return !b->peek.zero &&
+		       range_ok(b->peek.addr, b->peek.bytes);
 	case UHMM_WIRE_fork:
 		return !b->fork.zero && b->fork.fork_id &&
 		       (b->fork.phase == UHMM_FORK_PREPARE ||

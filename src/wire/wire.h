@@ -265,6 +265,14 @@ struct uhmm_msg_bring {
 	uint32_t zero;
 };
 
+/** A debugger cannot read this of program @pid, for it is away: bring it. */
+struct uhmm_msg_peek {
+	uint64_t addr;
+	uint64_t bytes;
+	uint32_t pid;		/* as hello has it */
+	uint32_t zero;
+};
+
 enum uhmm_fork_phase {
 	UHMM_FORK_PREPARE = 1,	/* parent, before */
 	UHMM_FORK_PARENT = 2,	/* parent, after */

@@ -58,6 +58,9 @@ static inline void sample_fill(struct uhmm_wire_msg *msg)
 		msg->body.fence.bytes = 4096;
 		msg->body.fence.phase = UHMM_FENCE_BEFORE;
 		break;
+	case UHMM_WIRE_peek:
+		msg->body.peek.bytes = 4096;
+		break;
 	case UHMM_WIRE_bring:
 		msg->body.bring.bytes = 4096;
 		break;
