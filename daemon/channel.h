@@ -19,7 +19,8 @@
 #ifndef UHMMD_CHANNEL_H
 #define UHMMD_CHANNEL_H
 
-#include "base/list.h"
+#include <uhmm/list.h>
+
 #include "co.h"
 #include "event.h"
 #include "request.h"

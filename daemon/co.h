@@ -24,9 +24,8 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include <uhmm/list.h>
 #include <uhmm/types.h>
-
-#include "base/list.h"
 
 typedef void co_fn(void *arg);
 

@@ -10,10 +10,10 @@
 #include <stdint.h>
 #include <sys/un.h>
 
+#include <uhmm/device_private.h>
 #include <uhmm/types.h>
 
 #include "loop.h"
-#include "mm/pagemap.h"
 
 #define CONF_DEVICES_MAX 16
 #define CONF_WORKERS_MAX 64

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
+#include <uhmm/exclusive.h>
+
 #include "base/log.h"
 #include "co.h"
-#include "mm/exclusive.h"
 #include "sys/pagesize.h"
 #include "wire/wire.h"
 

@@ -16,8 +16,13 @@
 #include <pthread.h>
 #include <semaphore.h>
 
+#include <uhmm/device.h>
+
 #include "conf.h"
-#include "device/device.h"
+#include "device/drivers.h"
+#include "mm/mm.h"
+#include "device/drivers.h"
+#include "mm/mm.h"
 #include "sys/devmem.h"
 #include "sys/memfd.h"
 

@@ -9,9 +9,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <uhmm/migrate.h>
+
 #include "base/log.h"
 #include "channel.h"
-#include "mm/migrate.h"
 #include "session.h"
 
 /* How long programs may take to let go of what is to be freed. */

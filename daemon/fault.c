@@ -9,10 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <uhmm/cpu_fault.h>
+#include <uhmm/event.h>
+
 #include "daemon.h"
 #include "fork.h"
-#include "mm/cpu_fault.h"
-#include "mm/event.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/uffd.h"

@@ -9,13 +9,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <uhmm/cpu_fault.h>
+#include <uhmm/event.h>
+#include <uhmm/migrate.h>
+#include <uhmm/share.h>
+
 #include "channel.h"
 #include "daemon.h"
 #include "fault.h"
-#include "mm/cpu_fault.h"
-#include "mm/event.h"
-#include "mm/migrate.h"
-#include "mm/share.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/ptes.h"

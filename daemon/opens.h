@@ -20,9 +20,10 @@
 #ifndef UHMMD_OPENS_H
 #define UHMMD_OPENS_H
 
-#include "base/list.h"
+#include <uhmm/device.h>
+#include <uhmm/list.h>
+
 #include "co.h"
-#include "device/device.h"
 #include "event.h"
 #include "slots.h"
 #include "wire/wire.h"

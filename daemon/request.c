@@ -9,13 +9,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <uhmm/event.h>
+
 #include "attach.h"
 #include "base/log.h"
 #include "channel.h"
 #include "daemon.h"
 #include "fileops.h"
 #include "fork.h"
-#include "mm/event.h"
 #include "session.h"
 #include "trap.h"
 #include "sys/pagesize.h"

@@ -8,12 +8,13 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <uhmm/cpu_fault.h>
+#include <uhmm/event.h>
+
 #include "channel.h"
 #include "daemon.h"
 #include "fault.h"
 #include "hands.h"
-#include "mm/cpu_fault.h"
-#include "mm/event.h"
 #include "sys/pagesize.h"
 #include "sys/ptes.h"
 #include "sys/uffd.h"

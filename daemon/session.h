@@ -26,7 +26,8 @@
 #ifndef UHMMD_SESSION_H
 #define UHMMD_SESSION_H
 
-#include "base/list.h"
+#include <uhmm/list.h>
+
 #include "base/log.h"
 #include "co.h"
 #include "event.h"

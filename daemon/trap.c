@@ -4,9 +4,10 @@
 
 #include <errno.h>
 
+#include <uhmm/cpu_fault.h>
+
 #include "channel.h"
 #include "daemon.h"
-#include "mm/cpu_fault.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "vmcall.h"

@@ -4,7 +4,8 @@
 
 #include <errno.h>
 
-#include "mm/cpu_fault.h"
+#include <uhmm/cpu_fault.h>
+
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/procmem.h"

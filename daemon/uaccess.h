@@ -10,7 +10,7 @@
 #ifndef UHMMD_UACCESS_H
 #define UHMMD_UACCESS_H
 
-#include "device/device.h"
+#include <uhmm/device.h>
 
 struct session;
 

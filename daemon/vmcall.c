@@ -5,11 +5,12 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include <uhmm/cpu_fault.h>
+#include <uhmm/event.h>
+
 #include "channel.h"
 #include "daemon.h"
 #include "fork.h"
-#include "mm/cpu_fault.h"
-#include "mm/event.h"
 #include "session.h"
 #include "sys/pagesize.h"
 

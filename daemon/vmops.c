@@ -5,12 +5,13 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include <uhmm/cpu_fault.h>
+#include <uhmm/event.h>
+#include <uhmm/migrate.h>
+
 #include "channel.h"
 #include "daemon.h"
 #include "fork.h"
-#include "mm/cpu_fault.h"
-#include "mm/event.h"
-#include "mm/migrate.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "uaccess.h"

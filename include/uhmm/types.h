@@ -16,10 +16,18 @@
 /** Callers must look at the result. */
 #define UHMM_CHECKED __attribute__((warn_unused_result))
 
+/** Around declarations that libuhmm exports, and uhmmd to the drivers that it
+ *  loads; everything else is hidden. */
+#define UHMM_EXPORTS_BEGIN _Pragma("GCC visibility push(default)")
+#define UHMM_EXPORTS_END _Pragma("GCC visibility pop")
+
 /** Virtual page number: address / page size, in some program's mm. */
 typedef struct {
 	uint64_t val;
 } uhmm_vpn_t;
+
+/** Page numbers of a program are below 2 to this. */
+#define UHMM_VPN_BITS 45
 
 /**
  * Device page number: a number in the device private address space, which has
@@ -28,6 +36,11 @@ typedef struct {
 typedef struct {
 	uint64_t val;
 } uhmm_dpfn_t;
+
+/** Pages of a PMD-sized unit, and the order a device's pages are asked for with
+ *  to get one. Ranges of devices begin at a multiple of it. */
+#define UHMM_UNIT_ORDER 9
+#define UHMM_UNIT_NPAGES (UINT64_C(1) << UHMM_UNIT_ORDER)
 
 /** Pages [start, end) of an mm. Empty when start == end. */
 struct uhmm_range {
@@ -43,6 +56,12 @@ static inline struct uhmm_range uhmm_range_of(uhmm_vpn_t start,
 					      uint64_t npages)
 {
 	return (struct uhmm_range){ start, UHMM_VPN(start.val + npages) };
+}
+
+/** uhmm_range_all() - every page number there can be */
+static inline struct uhmm_range uhmm_range_all(void)
+{
+	return uhmm_range_of(UHMM_VPN(0), UINT64_C(1) << UHMM_VPN_BITS);
 }
 
 /** uhmm_range_npages() - length of @r in pages */

@@ -42,10 +42,6 @@ enum uhmm_slab {
 #define UHMM_RANGE_BYTES 64
 #define UHMM_FLIGHT_BYTES 16384
 
-/** Pages of a PMD-sized unit. Ranges begin at a multiple of it. */
-#define UHMM_UNIT_ORDER 9
-#define UHMM_UNIT_NPAGES (UINT64_C(1) << UHMM_UNIT_ORDER)
-
 /** An mm's slot is kept in 16 bits of a page's word. */
 #define UHMM_MM_MAX_SLOT UINT16_MAX
 
@@ -138,6 +134,15 @@ UHMM_CHECKED int uhmm_store_format(struct uhmm_store *store, void *mem,
  */
 UHMM_CHECKED int uhmm_store_attach(struct uhmm_store *store, void *mem,
 				   size_t bytes);
+
+/**
+ * uhmm_store_map() - a new store of @limits in private memory of its own, used
+ * as it grows; uhmm_store_unmap() undoes it, and accepts a zeroed one
+ * Return: 0; -ENOMEM no address space
+ */
+UHMM_CHECKED int uhmm_store_map(struct uhmm_store *store,
+				const struct uhmm_store_limits *limits);
+void uhmm_store_unmap(struct uhmm_store *store);
 
 /**
  * uhmm_slab_alloc() - a zeroed object of @slab, the lowest that is free

@@ -24,6 +24,7 @@
 #define UHMM_TABLE_LEVELS 5
 #define UHMM_TABLE_LEVEL_BITS 9
 #define UHMM_TABLE_INDEX_BITS (UHMM_TABLE_LEVELS * UHMM_TABLE_LEVEL_BITS)
+static_assert(UHMM_TABLE_INDEX_BITS == UHMM_VPN_BITS, "every page has a place");
 #define UHMM_TABLE_NODE_WORDS (1u << UHMM_TABLE_LEVEL_BITS)
 
 /** All zero is an empty table. Lives in the store or in ordinary memory. */

@@ -5,63 +5,30 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* ---- the mirrors' page tables ---- */
 
-/* Room for the tables of 128 GiB that are mirrored at once, in pages of 4 KiB;
- * memory is used as they grow. Of the rest a store must have something. */
-static const struct uhmm_store_limits tables_limits = {
-	.dpfns = 1,
-	.objects = {
-		[UHMM_SLAB_NODE] = 1 << 16, [UHMM_SLAB_RMAP] = 1,
-		[UHMM_SLAB_MM] = 1, [UHMM_SLAB_RANGE] = 1,
-		[UHMM_SLAB_FLIGHT] = 1,
-	},
-};
-
-/* Mapped, not malloc()ed: of this much room few pages are ever touched. */
-static int init_tables(struct dmirror_device *dd)
-{
-	size_t bytes = uhmm_store_bytes(&tables_limits);
-	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (mem == MAP_FAILED)
-		return -ENOMEM;
-	dd->tables_mem = mem;
-	return uhmm_store_format(&dd->tables, mem, bytes, &tables_limits);
-}
-
-static struct uhmm_store *tables_of(const struct dmirror *m)
-{
-	struct dmirror_device *dd = m->dev->driver;
-
-	return &dd->tables;
-}
-
 uint64_t uhmm_dmirror_entry(const struct dmirror *m, uhmm_vpn_t vpn)
 {
-	return uhmm_table_get(tables_of(m), &m->pt, vpn.val);
+	return uhmm_page_table_get(&m->pt, vpn);
 }
 
 int uhmm_dmirror_store(struct dmirror *m, uhmm_vpn_t vpn, uint64_t entry)
 {
-	return uhmm_table_set(tables_of(m), &m->pt, vpn.val, entry);
+	return uhmm_page_table_set(&m->pt, vpn, entry);
 }
 
 bool uhmm_dmirror_next(const struct dmirror *m, uhmm_vpn_t *vpn, uhmm_vpn_t end)
 {
 	uint64_t entry;
 
-	return uhmm_table_next(tables_of(m), &m->pt, &vpn->val, end.val,
-			       &entry);
+	return uhmm_page_table_next(&m->pt, vpn, end, &entry);
 }
 
 void uhmm_dmirror_forget(struct dmirror *m, struct uhmm_range r)
 {
 	for (; uhmm_dmirror_next(m, &r.start, r.end); r.start.val++)
-		uhmm_table_clear(tables_of(m), &m->pt, r.start.val);
+		uhmm_page_table_clear(&m->pt, r.start);
 }
 
 bool uhmm_dmirror_is_own(const struct dmirror *m, uhmm_vpn_t vpn,
@@ -74,7 +41,7 @@ bool uhmm_dmirror_is_own(const struct dmirror *m, uhmm_vpn_t vpn,
 	*dpfn = uhmm_softleaf_to_dpfn(leaf);
 	if (uhmm_softleaf_is_device_exclusive(leaf))
 		return uhmm_dmirror_entry(m, vpn) & DMIRROR_ENTRY_ATOMIC;
-	return uhmm_pagemap_of(m->mm->core, *dpfn) == &m->dev->pgmap;
+	return uhmm_pagemap_of(m->dev->core, *dpfn) == &m->dev->pgmap;
 }
 
 /* Exclusive pages that are not so any more. */
@@ -104,8 +71,7 @@ static void destroy_driver(struct uhmm_device *dev)
 {
 	struct dmirror_device *dd = dev->driver;
 
-	if (dd->tables_mem)
-		munmap(dd->tables_mem, uhmm_store_bytes(&tables_limits));
+	uhmm_page_tables_destroy(dd->tables);
 	free(dd);
 	dev->driver = NULL;
 }
@@ -113,14 +79,14 @@ static void destroy_driver(struct uhmm_device *dev)
 static int start(struct uhmm_device *dev)
 {
 	struct dmirror_device *dd = calloc(1, sizeof(*dd));
-	int err;
+	int err = -ENOMEM;
 
 	if (!dd)
 		return -ENOMEM;
 	uhmm_list_init(&dd->mirrors);
 	dev->driver = dd;
-	err = init_tables(dd);
-	if (err)
+	dd->tables = uhmm_page_tables_create();
+	if (!dd->tables)
 		goto undo;
 	dev->pgmap.type = dev->type;
 	dev->pgmap.npages = dev->npages;
@@ -152,10 +118,8 @@ static int open_mirror(struct uhmm_file *file)
 	m->mm = file->mm;
 	uhmm_mm_get(m->mm);
 	m->notifier.invalidate = invalidate;
-	uhmm_notifier_insert(
-		&m->notifier, m->mm,
-		uhmm_range_of(UHMM_VPN(0),
-			      UINT64_C(1) << UHMM_TABLE_INDEX_BITS));
+	uhmm_page_table_init(&m->pt, dd->tables);
+	uhmm_notifier_insert(&m->notifier, m->mm, uhmm_range_all());
 	uhmm_list_add_tail(&dd->mirrors, &m->link);
 	file->driver = m;
 	file->dev->count.opens++;
@@ -168,7 +132,7 @@ static void release(struct uhmm_file *file)
 
 	uhmm_notifier_remove(&m->notifier);
 	uhmm_list_del(&m->link);
-	uhmm_table_fini(tables_of(m), &m->pt);
+	uhmm_page_table_fini(&m->pt);
 	uhmm_dmirror_evict(m->dev);
 	uhmm_mm_put(m->mm);
 	free(m);
@@ -208,7 +172,7 @@ static const struct {
 /* The checks that every command passes first (spec 1.4). */
 static int check(struct dmirror_call *call)
 {
-	uint64_t page_bytes = call->mirror->mm->core->page_bytes;
+	uint64_t page_bytes = uhmm_core_page_bytes(call->mirror->dev->core);
 	uint64_t addr = call->cmd.addr;
 	uint64_t end = addr + call->cmd.npages * page_bytes;
 

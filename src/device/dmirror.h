@@ -22,10 +22,13 @@
 #ifndef UHMM_DEVICE_DMIRROR_H
 #define UHMM_DEVICE_DMIRROR_H
 
+#include <uhmm/device.h>
 #include <uhmm/hmm_ioctl.h>
+#include <uhmm/list.h>
+#include <uhmm/notifier.h>
+#include <uhmm/page_table.h>
 
-#include "arena/table.h"
-#include "device/device.h"
+#include "device/drivers.h"
 
 /** Pages faulted or migrated at once. Not visible in any answer. */
 #define DMIRROR_PIECE 512
@@ -51,13 +54,10 @@ enum dmirror_entry {
 
 /**
  * struct dmirror_device - driver's part of a device
- * The page tables of its mirrors are in a store of their own: an open does not
- * outlive the daemon, so nothing of it may be in the core's.
  */
 struct dmirror_device {
 	struct uhmm_list mirrors;	/* of dmirror.link */
-	struct uhmm_store tables;
-	void *tables_mem;
+	struct uhmm_page_tables *tables;
 };
 
 /** struct dmirror - one open */
@@ -66,7 +66,7 @@ struct dmirror {
 	struct uhmm_device *dev;
 	struct uhmm_mm *mm;
 	struct uhmm_notifier notifier;
-	struct uhmm_table pt;		/* vpn -> enum dmirror_entry */
+	struct uhmm_page_table pt;	/* of enum dmirror_entry */
 	uint64_t flags;			/* UHMM_DMIRROR_FLAG_* */
 	bool looks;			/* pt has had a DMIRROR_ENTRY_LOOK */
 };

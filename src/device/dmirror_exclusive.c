@@ -2,8 +2,9 @@
 /* dmirror_exclusive.c - pages the device has for itself (dmirror.h) */
 #include <errno.h>
 
+#include <uhmm/exclusive.h>
+
 #include "device/dmirror.h"
-#include "mm/exclusive.h"
 
 /* Tag the pages that are exclusive now as this mirror's. One that is no longer
  * was touched while those behind it were taken. */
@@ -35,7 +36,7 @@ int uhmm_dmirror_exclusive(struct dmirror_call *call)
 {
 	struct uhmm_range rest = call->range;
 
-	if (call->mirror->mm->gone)
+	if (uhmm_mm_is_gone(call->mirror->mm))
 		return -EINVAL;
 	while (rest.start.val < rest.end.val) {
 		struct uhmm_range piece = uhmm_range_clip(

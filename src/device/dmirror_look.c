@@ -29,7 +29,7 @@ static bool is_silent(const struct dmirror *m, const struct uhmm_vma *vma,
 		      uhmm_vpn_t vpn, uint8_t pte)
 {
 	return (!vma->shared && (pte & UHMM_PTE_FILE)) ||
-	       !m->mm->ops->is_watched(m->mm->ops_ctx, vpn);
+	       !uhmm_mm_is_watched(m->mm, vpn);
 }
 
 static uint64_t note(const struct dmirror *m, const struct uhmm_vma *vma,
@@ -57,7 +57,7 @@ int uhmm_dmirror_note(const struct dmirror *m, const struct uhmm_vma *vma,
 		      struct uhmm_range r, uint64_t *entry)
 {
 	uint8_t pte[DMIRROR_PIECE];
-	int err = m->mm->ops->scan(m->mm->ops_ctx, r, pte);
+	int err = uhmm_mm_scan(m->mm, r, pte);
 
 	for (uint64_t i = 0; !err && i < uhmm_range_npages(r); i++)
 		entry[i] |= note(m, vma, UHMM_VPN(r.start.val + i), pte[i]);
@@ -86,7 +86,7 @@ static int look_at(struct dmirror *m, const struct uhmm_vma *vma,
 {
 	uint8_t pte[DMIRROR_PIECE];
 	uhmm_vpn_t at = r.start;
-	int err = m->mm->ops->scan(m->mm->ops_ctx, r, pte);
+	int err = uhmm_mm_scan(m->mm, r, pte);
 
 	for (; !err && uhmm_dmirror_next(m, &at, r.end); at.val++) {
 		uint64_t entry = uhmm_dmirror_entry(m, at);
@@ -104,7 +104,7 @@ static int look_next(struct dmirror *m, struct uhmm_range *r)
 	struct uhmm_range part = uhmm_range_clip(
 		uhmm_range_of(r->start, DMIRROR_PIECE), *r);
 	struct uhmm_vma vma;
-	int err = m->mm->ops->vma_find(m->mm->ops_ctx, r->start, &vma);
+	int err = uhmm_find_vma(m->mm, r->start, &vma);
 
 	if (err == -ENOENT) {
 		uhmm_dmirror_forget(m, uhmm_range_of(r->start, 1));
@@ -131,7 +131,8 @@ int uhmm_dmirror_look(struct dmirror *m, struct uhmm_range r)
 
 	if (!m->looks)
 		return 0;
-	while (!err && !m->mm->gone && uhmm_dmirror_next(m, &r.start, r.end)) {
+	while (!err && !uhmm_mm_is_gone(m->mm) &&
+	       uhmm_dmirror_next(m, &r.start, r.end)) {
 		if (uhmm_dmirror_entry(m, r.start) & DMIRROR_ENTRY_LOOK)
 			err = look_next(m, &r);
 		else

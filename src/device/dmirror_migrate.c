@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <uhmm/migrate.h>
+
 #include "device/dmirror.h"
-#include "mm/migrate.h"
-#include "mm/unit.h"
 
 /* Room for one piece. */
 struct piece {
@@ -30,7 +30,7 @@ static int set_piece(struct dmirror *m, struct piece *p, uhmm_vpn_t at,
 {
 	struct uhmm_mm *mm = m->mm;
 	struct uhmm_vma vma;
-	int err = mm->gone ? -ESRCH : mm->ops->vma_find(mm->ops_ctx, at, &vma);
+	int err = uhmm_find_vma(mm, at, &vma);
 
 	if (err || vma.range.start.val > at.val || !vma.read)
 		return -EINVAL;
@@ -138,7 +138,7 @@ static uint64_t entry_of(struct dmirror *m, const struct piece *p, uint64_t i)
 	if (!uhmm_softleaf_is_device_private(leaf) &&
 	    !uhmm_softleaf_is_device_coherent(leaf))
 		return 0;
-	if (uhmm_pagemap_of(m->mm->core, uhmm_softleaf_to_dpfn(leaf)) !=
+	if (uhmm_pagemap_of(m->dev->core, uhmm_softleaf_to_dpfn(leaf)) !=
 	    &m->dev->pgmap)
 		return 0;
 	if (uhmm_softleaf_is_device_coherent(leaf))

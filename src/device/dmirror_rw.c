@@ -9,18 +9,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <uhmm/range_fault.h>
+
 #include "device/dmirror.h"
-#include "mm/range_fault.h"
 
 /* Copies system pages between the program and a buffer of ours. */
 static int64_t move_system(struct dmirror *m, uhmm_vpn_t vpn, uint64_t npages,
 			   unsigned char *buf, bool write)
 {
-	const struct uhmm_mm_ops *ops = m->mm->ops;
 
 	if (write)
-		return ops->write(m->mm->ops_ctx, vpn, npages, buf);
-	return ops->read(m->mm->ops_ctx, vpn, npages, buf);
+		return uhmm_mm_write(m->mm, vpn, npages, buf);
+	return uhmm_mm_read(m->mm, vpn, npages, buf);
 }
 
 /* Pages from @vpn on, up to @end, that have an entry and are not on the
@@ -43,13 +43,13 @@ static uint64_t system_run(struct dmirror *m, uhmm_vpn_t vpn, uhmm_vpn_t end,
 static int64_t copy_some(struct dmirror *m, uhmm_vpn_t vpn, uhmm_vpn_t end,
 			 unsigned char *buf, bool write, uint64_t need)
 {
-	uint64_t bytes = m->mm->core->page_bytes;
+	uint64_t bytes = uhmm_core_page_bytes(m->dev->core);
 	uhmm_dpfn_t dpfn;
 	int64_t done;
 
 	if (uhmm_dmirror_is_own(m, vpn, &dpfn)) {
 		unsigned char *page =
-			m->mm->core->ops->page_ptr(m->mm->core, dpfn);
+			uhmm_device_private_ptr(m->dev->core, dpfn);
 
 		memcpy(write ? page : buf, write ? buf : page, bytes);
 		return 1;
@@ -65,7 +65,7 @@ static int64_t copy_pages(struct dmirror *m, struct uhmm_range r,
 			  unsigned char *buf, bool write)
 {
 	uint64_t need = DMIRROR_ENTRY_VALID | (write ? DMIRROR_ENTRY_WRITE : 0);
-	uint64_t bytes = m->mm->core->page_bytes;
+	uint64_t bytes = uhmm_core_page_bytes(m->dev->core);
 	uhmm_vpn_t vpn = r.start;
 
 	while (vpn.val < r.end.val &&
@@ -123,7 +123,7 @@ static int store_all(struct dmirror *m, struct uhmm_range r, uint64_t *pfns)
 
 	while (rest.start.val < rest.end.val) {
 		struct uhmm_range part = rest;
-		int err = m->mm->ops->vma_find(m->mm->ops_ctx, rest.start,
+		int err = uhmm_find_vma(m->mm, rest.start,
 					       &vma);
 
 		if (err && err != -ENOENT)
@@ -151,18 +151,17 @@ static bool is_read_only(uint64_t pfn)
  * replaces the page (zero page, copy on write) and must be told. */
 static int protect_run(struct dmirror *m, struct uhmm_range r)
 {
-	const struct uhmm_mm_ops *ops = m->mm->ops;
 	struct uhmm_vma vma;
 
 	while (r.start.val < r.end.val) {
 		struct uhmm_range part;
-		int err = ops->vma_find(m->mm->ops_ctx, r.start, &vma);
+		int err = uhmm_find_vma(m->mm, r.start, &vma);
 
 		if (err)
 			return err == -ENOENT ? 0 : err;
 		part = uhmm_range_clip(r, vma.range);
 		if (vma.write && uhmm_range_npages(part))
-			err = ops->protect(m->mm->ops_ctx, part);
+			err = uhmm_mm_protect(m->mm, part);
 		if (err)
 			return err;
 		r.start = vma.range.end;
@@ -196,8 +195,8 @@ static int fault_piece(const struct dmirror_call *call, struct uhmm_range r,
 {
 	struct dmirror *m = call->mirror;
 	uint64_t pfns[DMIRROR_PIECE];
-	struct uhmm_core *core = m->mm->core;
-	uint64_t deadline = core->ops->now_ns(core) + DMIRROR_TIMEOUT_NS;
+	struct uhmm_core *core = m->dev->core;
+	uint64_t deadline = uhmm_core_now_ns(core) + DMIRROR_TIMEOUT_NS;
 	struct uhmm_range_fault range = {
 		.notifier = &m->notifier,
 		.range = r,
@@ -209,7 +208,7 @@ static int fault_piece(const struct dmirror_call *call, struct uhmm_range r,
 		.pgmap = &m->dev->pgmap,
 	};
 	/* Watched before looked at: what changes later is told. */
-	int err = m->mm->gone ? -ESRCH : m->mm->ops->watch(m->mm->ops_ctx, r);
+	int err = uhmm_mm_watch(m->mm, r);
 
 	if (err)
 		return err;
@@ -222,7 +221,7 @@ static int fault_piece(const struct dmirror_call *call, struct uhmm_range r,
 						     range.notifier_seq))
 			err = -EBUSY;
 	} while (err == -EBUSY &&
-		 (call->unlocked || core->ops->now_ns(core) < deadline));
+		 (call->unlocked || uhmm_core_now_ns(core) < deadline));
 	return err ? err : store_all(m, r, pfns);
 }
 
@@ -251,7 +250,7 @@ static void forget_unwatched(struct dmirror *m, struct uhmm_range r)
 	for (; uhmm_dmirror_next(m, &r.start, r.end); r.start.val++)
 		if (!(uhmm_dmirror_entry(m, r.start) & DMIRROR_ENTRY_LOOK) &&
 		    !uhmm_dmirror_is_own(m, r.start, &dpfn) &&
-		    !m->mm->ops->is_watched(m->mm->ops_ctx, r.start))
+		    !uhmm_mm_is_watched(m->mm, r.start))
 			uhmm_dmirror_forget(m, uhmm_range_of(r.start, 1));
 }
 
@@ -261,7 +260,7 @@ static void forget_unwatched(struct dmirror *m, struct uhmm_range r)
 static int transfer(struct dmirror_call *call, unsigned char *buf, bool write)
 {
 	struct dmirror *m = call->mirror;
-	struct uhmm_core *core = m->mm->core;
+	struct uhmm_core *core = m->dev->core;
 	struct uhmm_range rest = call->range;
 	uint64_t deadline = 0;
 
@@ -271,13 +270,13 @@ static int transfer(struct dmirror_call *call, unsigned char *buf, bool write)
 
 		if (done < 0)
 			return -EFAULT;
-		buf += (uint64_t)done * core->page_bytes;
+		buf += (uint64_t)done * uhmm_core_page_bytes(core);
 		rest.start.val += (uint64_t)done;
 		if (rest.start.val == rest.end.val)
 			return 0;
 		if (done || !deadline)
-			deadline = core->ops->now_ns(core) + DMIRROR_TIMEOUT_NS;
-		else if (core->ops->now_ns(core) >= deadline)
+			deadline = uhmm_core_now_ns(core) + DMIRROR_TIMEOUT_NS;
+		else if (uhmm_core_now_ns(core) >= deadline)
 			return -EBUSY;
 		err = fault_rest(call, rest, write);
 		if (err)
@@ -294,7 +293,7 @@ unsigned char *uhmm_dmirror_bounce(const struct dmirror_call *call,
 	long npages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
 
 	*bytes = uhmm_range_npages(call->range) *
-		 call->mirror->mm->core->page_bytes;
+		 uhmm_core_page_bytes(call->mirror->dev->core);
 	if (npages > 0 && page > 0 && *bytes / (uint64_t)page > (uint64_t)npages)
 		return NULL;
 	return malloc(*bytes);

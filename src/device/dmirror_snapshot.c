@@ -2,8 +2,9 @@
 /* dmirror_snapshot.c - what is at each page, without touching it (dmirror.h) */
 #include <errno.h>
 
+#include <uhmm/range_fault.h>
+
 #include "device/dmirror.h"
-#include "mm/range_fault.h"
 
 static uhmm_dpfn_t number_of(uint64_t word)
 {
@@ -13,7 +14,7 @@ static uhmm_dpfn_t number_of(uint64_t word)
 /* Byte for a word of the range fault (spec 1.3, 2.7). */
 static unsigned char byte_of(const struct dmirror *m, uint64_t word)
 {
-	struct uhmm_core *core = m->mm->core;
+	struct uhmm_core *core = m->dev->core;
 	unsigned char byte = 0;
 	unsigned int order = word >> UHMM_HMM_PFN_ORDER_SHIFT & 0x1f;
 
@@ -32,7 +33,7 @@ static unsigned char byte_of(const struct dmirror *m, uint64_t word)
 		byte = UHMM_DMIRROR_PROT_ZERO;
 	byte |= word & UHMM_HMM_PFN_WRITE ? UHMM_DMIRROR_PROT_WRITE :
 					    UHMM_DMIRROR_PROT_READ;
-	if (order && (UINT64_C(1) << order) > core->pmd_npages)
+	if (order && (UINT64_C(1) << order) > uhmm_core_pmd_npages(core))
 		byte |= UHMM_DMIRROR_PROT_PUD;
 	else if (order)
 		byte |= UHMM_DMIRROR_PROT_PMD;
@@ -53,8 +54,8 @@ static uint64_t known(const struct dmirror *m, uhmm_vpn_t vpn, uint64_t word)
 
 static int look(struct dmirror *m, struct uhmm_range r, uint64_t *pfns)
 {
-	struct uhmm_core *core = m->mm->core;
-	uint64_t deadline = core->ops->now_ns(core) + DMIRROR_TIMEOUT_NS;
+	struct uhmm_core *core = m->dev->core;
+	uint64_t deadline = uhmm_core_now_ns(core) + DMIRROR_TIMEOUT_NS;
 	struct uhmm_range_fault range = {
 		.notifier = &m->notifier,
 		.range = r,
@@ -66,7 +67,7 @@ static int look(struct dmirror *m, struct uhmm_range r, uint64_t *pfns)
 	do {
 		range.notifier_seq = uhmm_notifier_read_begin(&m->notifier);
 		err = uhmm_range_fault(&range);
-	} while (err == -EBUSY && core->ops->now_ns(core) < deadline);
+	} while (err == -EBUSY && uhmm_core_now_ns(core) < deadline);
 	return err == -ESRCH ? -EINVAL : err;
 }
 

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
-#include "device/device.h"
-#include "mm/gup.h"
+#include <uhmm/gup.h>
+
+#include "device/drivers.h"
 
 /* ---- the ABI ---- */
 
@@ -96,6 +97,11 @@ static bool are_valid(uint64_t cmd, const struct gup_test *g)
 					    cmd != PIN_FAST_BENCHMARK);
 }
 
+static uint64_t page_bytes_of(const struct uhmm_mm *mm)
+{
+	return uhmm_core_page_bytes(uhmm_mm_core(mm));
+}
+
 /* Pages from @addr on, once. Return: how many, or why none. */
 static int64_t get(struct uhmm_mm *mm, uint64_t cmd, const struct gup_test *g,
 		   uint64_t addr, uint64_t npages)
@@ -106,14 +112,14 @@ static int64_t get(struct uhmm_mm *mm, uint64_t cmd, const struct gup_test *g,
 		return -EINVAL;
 	if (cmd == PIN_LONGTERM_BENCHMARK)
 		flags |= UHMM_FOLL_LONGTERM;
-	return uhmm_get_user_pages(mm, UHMM_VPN(addr / mm->core->page_bytes),
+	return uhmm_get_user_pages(mm, UHMM_VPN(addr / page_bytes_of(mm)),
 				   npages, flags);
 }
 
 /* Call after call, until one gets less than it asked for. Return: pages. */
 static uint64_t get_all(struct uhmm_mm *mm, uint64_t cmd, struct gup_test *g)
 {
-	uint64_t bytes = mm->core->page_bytes, end = g->addr + g->size;
+	uint64_t bytes = page_bytes_of(mm), end = g->addr + g->size;
 	uint64_t want = g->nr_pages_per_call, all = 0, addr = g->addr, next;
 	int64_t got = (int64_t)want;
 
@@ -135,18 +141,18 @@ static uint64_t get_all(struct uhmm_mm *mm, uint64_t cmd, struct gup_test *g)
 
 static int run_test(struct uhmm_user *user, uint64_t cmd, uint64_t arg)
 {
-	struct uhmm_core *core = user->mm->core;
+	struct uhmm_core *core = uhmm_mm_core(user->mm);
 	struct gup_test g;
 	uint64_t start, npages;
 
 	if (user->copy_from(user, &g, arg, sizeof(g)))
 		return -EFAULT;
 	/* The kernel has a pointer for each page, in one allocation. */
-	if (g.size / core->page_bytes > INT_MAX / sizeof(void *))
+	if (g.size / uhmm_core_page_bytes(core) > INT_MAX / sizeof(void *))
 		return -ENOMEM;
-	start = core->ops->now_ns(core);
+	start = uhmm_core_now_ns(core);
 	npages = get_all(user->mm, cmd, &g);
-	g.get_delta_usec = (core->ops->now_ns(core) - start) / 1000;
+	g.get_delta_usec = (uhmm_core_now_ns(core) - start) / 1000;
 	g.put_delta_usec = 0;
 	for (int i = 0; i < DUMP_PAGES_MAX; i++)
 		if (cmd == DUMP_USER_PAGES_TEST && g.which_pages[i] > npages)
@@ -170,10 +176,11 @@ static void stop_pin(struct uhmm_device *dev)
 static int check_pin(const struct uhmm_core *core, const struct pin_test *t)
 {
 	if ((t->flags & ~(PIN_TEST_USE_WRITE | PIN_TEST_USE_FAST)) ||
-	    (t->addr | t->size) % core->page_bytes || t->size > LONG_MAX ||
+	    (t->addr | t->size) % uhmm_core_page_bytes(core) ||
+	    t->size > LONG_MAX ||
 	    !t->size)
 		return -EINVAL;
-	if (t->size / core->page_bytes > INT_MAX / sizeof(void *))
+	if (t->size / uhmm_core_page_bytes(core) > INT_MAX / sizeof(void *))
 		return -ENOMEM;
 	return t->addr + t->size < t->addr ? -EFAULT : 0;
 }
@@ -195,8 +202,8 @@ static int start_pin(struct uhmm_device *dev, struct uhmm_user *user,
 	if (err)
 		return err;
 	uhmm_mm_get(mm);
-	err = uhmm_pin_user_pages(mm, UHMM_VPN(t.addr / dev->core->page_bytes),
-				  t.size / dev->core->page_bytes,
+	err = uhmm_pin_user_pages(mm, UHMM_VPN(t.addr / page_bytes_of(mm)),
+				  t.size / page_bytes_of(mm),
 				  UHMM_FOLL_LONGTERM |
 					  (t.flags & PIN_TEST_USE_WRITE ?
 						   UHMM_FOLL_WRITE :
@@ -220,18 +227,18 @@ static int read_page(const struct gup_driver *d, struct uhmm_user *user,
 {
 	uhmm_vpn_t vpn = UHMM_VPN(d->pin->start.val + i);
 
-	if (!uhmm_pin_has(d->pin, vpn) || d->mm->gone ||
-	    d->mm->ops->read(d->mm->ops_ctx, vpn, 1, buf) != 1)
+	if (!uhmm_pin_has(d->pin, vpn) || uhmm_mm_is_gone(d->mm) ||
+	    uhmm_mm_read(d->mm, vpn, 1, buf) != 1)
 		return -EFAULT;
-	return user->copy_to(user, addr, buf, d->mm->core->page_bytes) ?
-		       -EFAULT : 0;
+	return user->copy_to(user, addr, buf, page_bytes_of(d->mm)) ? -EFAULT :
+								       0;
 }
 
 static int read_pin(struct uhmm_device *dev, struct uhmm_user *user,
 		    uint64_t arg)
 {
 	struct gup_driver *d = dev->driver;
-	uint64_t addr, page = dev->core->page_bytes;
+	uint64_t addr, page = uhmm_core_page_bytes(dev->core);
 	void *buf;
 	int err = 0;
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "mm/mm.h"
 #include "mm/page.h"
 #include "mm/restore.h"
 

@@ -6,10 +6,10 @@
  * could do moves bytes to another memory behind the CPU's back, so they stay
  * where the program maps them, and an entry (DEVICE_COHERENT) says whose they
  * are. Its device page number is a place in the device's capacity, with room
- * for the bytes only while one has the page for itself (exclusive.h).
+ * for the bytes only while one has the page for itself (uhmm/exclusive.h).
  * What may be done with the page is what the CPU's page table says. Its mapping
  * is trapped as long as there are entries, so that what the program does to it
- * is told; pages that a fork shares are write-protected (share.h), so that the
+ * is told; pages that a fork shares are write-protected (uhmm/share.h), so that the
  * write that makes a copy is told, too: the copy is a system page.
  * Kernel: MEMORY_DEVICE_COHERENT.
  */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu_fault.c - a CPU touched a trapped page (cpu_fault.h) */
-#include "mm/cpu_fault.h"
+/* cpu_fault.c - a CPU touched a trapped page (uhmm/cpu_fault.h) */
+#include <uhmm/cpu_fault.h>
 
 #include <assert.h>
 #include <errno.h>
 
+#include <uhmm/migrate.h>
+
 #include "mm/coherent.h"
-#include "mm/migrate.h"
+#include "mm/mm.h"
 #include "mm/unit.h"
 
 /* How often one looks again before the CPU itself has to. */

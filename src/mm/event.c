@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* event.c - what the program did to its mappings (event.h) */
-#include "mm/event.h"
+/* event.c - what the program did to its mappings (uhmm/event.h) */
+#include <uhmm/event.h>
 
 #include <errno.h>
 
 #include "mm/flight.h"
+#include "mm/mm.h"
 #include "mm/restore.h"
 #include "mm/unit.h"
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* exclusive.c - pages that one device has for itself (exclusive.h) */
-#include "mm/exclusive.h"
+/* exclusive.c - pages that one device has for itself (uhmm/exclusive.h) */
+#include <uhmm/exclusive.h>
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include <uhmm/migrate.h>
+
 #include "mm/coherent.h"
-#include "mm/migrate.h"
+#include "mm/mm.h"
 
 /* How often a page may slip away between faulting it in and taking it. */
 #define TRIES 64

@@ -4,7 +4,10 @@
 
 #include <assert.h>
 
-#include "mm/pagemap.h"
+#include <uhmm/device_private.h>
+
+#include "mm/mm.h"
+#include "mm/page.h"
 
 static_assert(sizeof(struct uhmm_flight) <= UHMM_FLIGHT_BYTES,
 	      "a flight fits its slab object");

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* gup.c - pages for somebody in the kernel (gup.h) */
-#include "mm/gup.h"
+/* gup.c - pages for somebody in the kernel (uhmm/gup.h) */
+#include <uhmm/gup.h>
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "mm/migrate.h"
-#include "mm/range_fault.h"
+#include <uhmm/migrate.h>
+#include <uhmm/range_fault.h>
+
+#include "mm/mm.h"
 
 /* How long one fights for a page that others take away. */
 #define TIMEOUT_NS UINT64_C(1000000000)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* migrate.c - migration in three phases, to the device (migrate.h)
+/* migrate.c - migration in three phases, to the device (uhmm/migrate.h)
  *
  * Order within one page, so that no byte is lost whatever happens between two
  * steps: migration entry (others wait) -> trap (the CPU stops) -> look what is
@@ -10,14 +10,17 @@
  * the mapping is only watched: a hole gets a page of zeros, the zero page is
  * taken first.
  */
-#include "mm/migrate.h"
+#include <uhmm/migrate.h>
 
 #include <errno.h>
 #include <string.h>
 
+#include <uhmm/gup.h>
+
 #include "mm/flight.h"
-#include "mm/gup.h"
 #include "mm/migrate_unit.h"
+#include "mm/mm.h"
+#include "mm/restore.h"
 #include "mm/unit.h"
 
 /* Runs handed to the engine in one call. */

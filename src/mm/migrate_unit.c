@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "mm/flight.h"
+#include "mm/mm.h"
+#include "mm/page.h"
+#include "mm/restore.h"
 #include "mm/unit.h"
 
 #define COMPOUND ((uint64_t)UHMM_MIGRATE_PFN_COMPOUND)

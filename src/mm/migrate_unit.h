@@ -11,7 +11,7 @@
 #ifndef UHMM_MM_MIGRATE_UNIT_H
 #define UHMM_MM_MIGRATE_UNIT_H
 
-#include "mm/migrate.h"
+#include <uhmm/migrate.h>
 
 /** uhmm_migrate_unit_fits() - is the range such that it can be one, and is
  *  that asked for? */

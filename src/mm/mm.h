@@ -16,32 +16,13 @@
 #ifndef UHMM_MM_MM_H
 #define UHMM_MM_MM_H
 
-#include "base/list.h"
-#include "mm/notifier.h"
+#include <uhmm/core.h>
+#include <uhmm/list.h>
+#include <uhmm/notifier.h>
+
 #include "mm/shadow.h"
-#include "sys/mm_ops.h"
 
 struct uhmm_pagemap;
-struct uhmm_core;
-struct uhmm_mm;
-
-/** What the core needs of the daemon (or of a test). */
-struct uhmm_core_ops {
-	/**
-	 * wait() - (yields) until wake() was called for this mm. May return
-	 * early; the caller looks again and comes back.
-	 */
-	void (*wait)(struct uhmm_core *core, struct uhmm_mm *mm);
-
-	/** wake() - all who wait for @mm look again */
-	void (*wake)(struct uhmm_core *core, struct uhmm_mm *mm);
-
-	/** page_ptr() - the bytes of device page @dpfn, in this process */
-	void *(*page_ptr)(struct uhmm_core *core, uhmm_dpfn_t dpfn);
-
-	/** now_ns() - monotonic time */
-	uint64_t (*now_ns)(struct uhmm_core *core);
-};
 
 /** struct uhmm_core - all semantic state of one daemon */
 struct uhmm_core {
@@ -54,7 +35,7 @@ struct uhmm_core {
 	struct uhmm_mm **mm_by_slot;
 	struct uhmm_list pagemaps;	/* of uhmm_pagemap.link */
 	struct uhmm_list restores;	/* of uhmm_restore.link */
-	struct uhmm_pagemap *exclusive;	/* of exclusive.h, NULL: no room */
+	struct uhmm_pagemap *exclusive;	/* of uhmm/exclusive.h, NULL: no room */
 };
 
 /** struct uhmm_mm - one mirrored address space */
@@ -67,7 +48,7 @@ struct uhmm_mm {
 	const struct uhmm_mm_ops *ops;
 	void *ops_ctx;
 	struct uhmm_list notifiers;	/* of uhmm_notifier.link */
-	struct uhmm_list pins;		/* of uhmm_pin.link (gup.h) */
+	struct uhmm_list pins;		/* of uhmm_pin.link (uhmm/gup.h) */
 };
 
 /**
@@ -82,37 +63,8 @@ UHMM_CHECKED int uhmm_core_init(struct uhmm_core *core,
 /** uhmm_core_fini() - no mm and no pagemap is left */
 void uhmm_core_fini(struct uhmm_core *core);
 
-/**
- * uhmm_mm_create() - begin to mirror a program; one reference, the caller's
- * Return: 0 with *@mm; -ENOMEM
- */
-UHMM_CHECKED int uhmm_mm_create(struct uhmm_core *core,
-				const struct uhmm_mm_ops *ops, void *ops_ctx,
-				uint32_t pid, struct uhmm_mm **mm);
-
-/**
- * uhmm_mm_exit() - the program is gone: its entries are dropped, its device
- * pages freed, notifiers told, waiters woken. Objects stay until the last put.
- * Kernel: exit_mmap().
- */
-void uhmm_mm_exit(struct uhmm_mm *mm);
-
-void uhmm_mm_get(struct uhmm_mm *mm);
-void uhmm_mm_put(struct uhmm_mm *mm);
-
 /** uhmm_mm_find() - the live mm of record @slot, or NULL */
 struct uhmm_mm *uhmm_mm_find(struct uhmm_core *core, uint32_t slot);
-
-/**
- * uhmm_mm_leaf() - the entry at @vpn; none also for an mm that is gone
- */
-uhmm_softleaf_t uhmm_mm_leaf(const struct uhmm_mm *mm, uhmm_vpn_t vpn);
-
-/**
- * uhmm_mm_wait_leaf() - (yields) wait while @vpn is a migration entry
- * Return: the entry that is there now, not a migration entry
- */
-uhmm_softleaf_t uhmm_mm_wait_leaf(struct uhmm_mm *mm, uhmm_vpn_t vpn);
 
 /**
  * uhmm_mm_drop() - the program dropped the pages of @r: notifiers are told,
@@ -126,12 +78,5 @@ void uhmm_mm_drop(struct uhmm_mm *mm, struct uhmm_range r);
  * are subscribers
  */
 void uhmm_mm_settle(struct uhmm_mm *mm);
-
-/**
- * uhmm_mm_check() - prove the invariants of the whole core
- * Return: 0; -EUCLEAN with a one-line reason in @why
- */
-UHMM_CHECKED int uhmm_mm_check(struct uhmm_core *core, char *why,
-			       size_t why_bytes);
 
 #endif

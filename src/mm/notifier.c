@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* notifier.c - tell drivers that pages of an mm changed (notifier.h) */
-#include "mm/notifier.h"
+/* notifier.c - tell drivers that pages of an mm changed (uhmm/notifier.h) */
+#include <uhmm/notifier.h>
 
 #include "mm/mm.h"
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* pagemap.c - the memory of one device (pagemap.h) */
-#include "mm/pagemap.h"
+/* pagemap.c - the memory of one device (uhmm/device_private.h) */
+#include <uhmm/device_private.h>
 
 #include <assert.h>
 #include <errno.h>
 
-#include "mm/migrate.h"
+#include <uhmm/migrate.h>
+
+#include "mm/dpfn.h"
+#include "mm/mm.h"
+#include "mm/page.h"
 
 int uhmm_memremap_device_private_pagemap(struct uhmm_core *core,
 					 struct uhmm_pagemap *pgmap)

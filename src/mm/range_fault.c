@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* range_fault.c - what is at each page of a range (range_fault.h)
+/* range_fault.c - what is at each page of a range (uhmm/range_fault.h)
  *
  * The range is walked mapping by mapping, each mapping in pieces. A piece is
  * looked at; if pages of it must be made accessible first, that is done (which
  * may let anything happen) and the piece is looked at again.
  */
-#include "mm/range_fault.h"
+#include <uhmm/range_fault.h>
 
 #include <errno.h>
 
+#include <uhmm/cpu_fault.h>
+
 #include "mm/coherent.h"
-#include "mm/cpu_fault.h"
+#include "mm/mm.h"
 #include "mm/unit.h"
 
 /* Pages looked at at once. */

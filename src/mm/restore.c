@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/pagemap.h"
+#include <uhmm/device_private.h>
+
+#include "mm/mm.h"
 #include "mm/unit.h"
 
 /* How often the engine may say that the program's mappings moved. */

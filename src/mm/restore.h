@@ -15,6 +15,8 @@
 #ifndef UHMM_MM_RESTORE_H
 #define UHMM_MM_RESTORE_H
 
+#include <uhmm/migrate.h>
+
 #include "mm/mm.h"
 #include "mm/page.h"
 
@@ -32,17 +34,6 @@ struct uhmm_leg {
 				 * give, the entry just goes */
 	bool exclusive;		/* the entry was device-exclusive */
 	bool gone;		/* something else is in its place */
-};
-
-/** struct uhmm_restore - all zero: nothing locked. Does not move in memory
- *  from the first lock to finish. */
-struct uhmm_restore {
-	struct uhmm_list link;		/* in uhmm_core.restores */
-	struct uhmm_core *core;
-	struct uhmm_leg *leg;
-	uint32_t nlegs, room;
-	uint32_t nsorted;		/* of them are by place; the rest came
-					 * by forks */
 };
 
 /**

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* share.c - before a fork (share.h) */
-#include "mm/share.h"
+/* share.c - before a fork (uhmm/share.h) */
+#include <uhmm/share.h>
 
 #include <errno.h>
+
+#include "mm/mm.h"
 
 /* Pages looked at at once. */
 #define PIECE 512

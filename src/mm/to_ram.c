@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* to_ram.c - device pages back to ordinary memory, without a driver's choice
- * (migrate.h): after a CPU fault, and for eviction. Chosen by place or by
+ * (uhmm/migrate.h): after a CPU fault, and for eviction. Chosen by place or by
  * device page; what mapping they are in does not matter.
  */
 #include <errno.h>
 
-#include "mm/migrate.h"
+#include <uhmm/migrate.h>
+
+#include "mm/mm.h"
+#include "mm/page.h"
+#include "mm/restore.h"
 #include "mm/unit.h"
 
 /* Pages locked at once. */

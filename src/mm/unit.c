@@ -2,8 +2,10 @@
 /* unit.c - PMD-sized units in the shadow (unit.h) */
 #include "mm/unit.h"
 
+#include <uhmm/device_private.h>
+
 #include "mm/dpfn.h"
-#include "mm/pagemap.h"
+#include "mm/mm.h"
 
 static bool is_aligned(uint64_t number)
 {

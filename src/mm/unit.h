@@ -23,6 +23,8 @@
 #ifndef UHMM_MM_UNIT_H
 #define UHMM_MM_UNIT_H
 
+#include <uhmm/migrate.h>
+
 #include "mm/mm.h"
 
 /** uhmm_unit_has() - is @leaf the entry of a unit's first page? */
@@ -61,12 +63,6 @@ bool uhmm_unit_join(struct uhmm_store *store, uint32_t slot, uhmm_vpn_t head);
  * Kernel: split_huge_pmd() on an entry that is not present.
  */
 void uhmm_unit_split(struct uhmm_store *store, uint32_t slot, uhmm_vpn_t vpn);
-
-/**
- * uhmm_unit_break() - the same for a driver, which then moves its pages
- * Return: the pages of what was a unit; @vpn alone when it was in none
- */
-struct uhmm_range uhmm_unit_break(struct uhmm_mm *mm, uhmm_vpn_t vpn);
 
 /** uhmm_unit_split_part() - units that @r has a part of only */
 void uhmm_unit_split_part(struct uhmm_store *store, uint32_t slot,

@@ -18,7 +18,7 @@
 #ifndef UHMM_SYS_ENGINE_H
 #define UHMM_SYS_ENGINE_H
 
-#include "sys/mm_ops.h"
+#include <uhmm/mm_ops.h>
 
 struct uhmm_devmem;
 struct uhmm_engine;

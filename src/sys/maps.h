@@ -18,7 +18,7 @@
 #ifndef UHMM_SYS_MAPS_H
 #define UHMM_SYS_MAPS_H
 
-#include "sys/mm_ops.h"
+#include <uhmm/mm_ops.h>
 
 /** How the mappings of one mm are read. */
 struct uhmm_maps {

@@ -20,7 +20,7 @@
 #ifndef UHMM_SYS_PTES_H
 #define UHMM_SYS_PTES_H
 
-#include "sys/mm_ops.h"
+#include <uhmm/mm_ops.h>
 
 /** How the page table of one mm is read. */
 struct uhmm_ptes {

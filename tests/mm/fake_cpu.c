@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include <uhmm/cpu_fault.h>
+
 #include "fake_mm.h"
-#include "mm/cpu_fault.h"
 
 /* A CPU that faults so often at one page will never get through. */
 #define TRIES 1000

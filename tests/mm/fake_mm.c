@@ -4,9 +4,10 @@
 
 #include <string.h>
 
+#include <uhmm/device_private.h>
+
 #include "mm/flight.h"
 #include "mm/page.h"
-#include "mm/pagemap.h"
 
 static struct fake *world_of(struct uhmm_core *core)
 {

@@ -4,9 +4,10 @@
  */
 #include <string.h>
 
+#include <uhmm/event.h>
+#include <uhmm/share.h>
+
 #include "fake_mm.h"
-#include "mm/event.h"
-#include "mm/share.h"
 
 const struct fake_kind fake_rw = { .read = true, .write = true };
 const struct fake_kind fake_ro = { .read = true };

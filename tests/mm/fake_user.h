@@ -3,7 +3,8 @@
 #ifndef UHMM_TESTS_FAKE_USER_H
 #define UHMM_TESTS_FAKE_USER_H
 
-#include "device/device.h"
+#include <uhmm/device.h>
+
 #include "fake_mm.h"
 
 /** Where it begins; an address below or above it is bad. */

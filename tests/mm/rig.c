@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "mm/exclusive.h"
+#include <uhmm/exclusive.h>
 
 struct rig rig;
 

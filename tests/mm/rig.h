@@ -5,6 +5,7 @@
 
 #include <uhmm/hmm_ioctl.h>
 
+#include "device/drivers.h"
 #include "fake_mm.h"
 #include "fake_user.h"
 

@@ -2,7 +2,8 @@
 /* test_coherent.c - devices whose memory the CPU can reach (spec 2.9) */
 #include <errno.h>
 
-#include "mm/migrate.h"
+#include <uhmm/migrate.h>
+
 #include "trip.h"
 
 #define NPAGES UINT64_C(16)

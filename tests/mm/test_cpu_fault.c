@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_cpu_fault.c - src/mm/cpu_fault.c: a CPU touches what is not there */
-#include "mm/cpu_fault.h"
+#include <uhmm/cpu_fault.h>
 
 #include <errno.h>
 

@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "mm/event.h"
+#include <uhmm/event.h>
+
 #include "trip.h"
 
 static const struct fake_kind shared = { .read = true, .write = true,

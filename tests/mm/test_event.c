@@ -2,14 +2,15 @@
 /* test_event.c - src/mm/event.c, share.c: what the program did, and what each
  * kind of entry becomes by it
  */
-#include "mm/event.h"
+#include <uhmm/event.h>
 
 #include <errno.h>
 #include <string.h>
 
+#include <uhmm/share.h>
+
 #include "mm/flight.h"
 #include "mm/restore.h"
-#include "mm/share.h"
 #include "trip.h"
 
 /* ---- one page of each kind ---- */

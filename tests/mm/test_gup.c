@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_gup.c - pages for somebody in the kernel, and its test file */
-#include "mm/gup.h"
+#include <uhmm/gup.h>
 
 #include <errno.h>
 #include <string.h>

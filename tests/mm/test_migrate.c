@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "mm/migrate.h"
+#include <uhmm/migrate.h>
+
 #include "mm/page.h"
 #include "rig.h"
 #include "trip.h"

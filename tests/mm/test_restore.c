@@ -6,7 +6,8 @@
 
 #include <errno.h>
 
-#include "mm/event.h"
+#include <uhmm/event.h>
+
 #include "trip.h"
 
 #define NPAGES 8

@@ -3,7 +3,8 @@
 #ifndef UHMM_TESTS_TRIP_H
 #define UHMM_TESTS_TRIP_H
 
-#include "mm/migrate.h"
+#include <uhmm/migrate.h>
+
 #include "rig.h"
 
 #define TRIP_GOES ((uint64_t)UHMM_MIGRATE_PFN_MIGRATE)

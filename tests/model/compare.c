@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "mm/exclusive.h"
+#include <uhmm/exclusive.h>
+
 #include "world_inside.h"
 
 /* ---- what the model makes of an operation that has ended ---- */
@@ -200,7 +201,8 @@ static void compare_where(int p, int v)
 	    (world_device(uhmm_softleaf_to_dpfn(leaf)) != page->dev ||
 	     uhmm_softleaf_is_device_private_write(leaf) != page->write))
 		ck_abort_msg("page %d of program %d: device %d, write %d; not "
-			     "device %d, write %d", v, p, world_device(uhmm_softleaf_to_dpfn(leaf)),
+			     "device %d, write %d", v, p,
+			     world_device(uhmm_softleaf_to_dpfn(leaf)),
 			     uhmm_softleaf_is_device_private_write(leaf),
 			     page->dev, page->write);
 	if (where == MODEL_RAM && page->rights == MODEL_WRITE &&

@@ -2,9 +2,10 @@
 /* op.c - what programs and devices do to the library (world.h) */
 #include <errno.h>
 
-#include "mm/event.h"
-#include "mm/exclusive.h"
-#include "mm/share.h"
+#include <uhmm/event.h>
+#include <uhmm/exclusive.h>
+#include <uhmm/share.h>
+
 #include "world_inside.h"
 
 /* ---- operations, each in a task of its own ---- */

@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "mm/exclusive.h"
+#include <uhmm/exclusive.h>
+
 #include "rules.h"
 #include "world_inside.h"
 

@@ -3,8 +3,11 @@
 #ifndef UHMM_TESTS_MODEL_WORLD_INSIDE_H
 #define UHMM_TESTS_MODEL_WORLD_INSIDE_H
 
+#include <uhmm/migrate.h>
+
 #include "fake_mm.h"
-#include "mm/migrate.h"
+#include "mm/page.h"
+#include "mm/restore.h"
 #include "world.h"
 
 #define JOBS 3

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_list.c - src/base/list.h */
-#include "base/list.h"
+/* test_list.c - uhmm/list.h */
+#include <uhmm/list.h>
 
 #include "unit.h"
 

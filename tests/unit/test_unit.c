@@ -5,10 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include <uhmm/device_private.h>
+
 #include "mm/check.h"
 #include "mm/dpfn.h"
 #include "mm/page.h"
-#include "mm/pagemap.h"
 #include "mm/repair.h"
 #include "unit.h"
 

@@ -4,10 +4,12 @@
  * What stands at the page decides, not what the kernel called the fault: by
  * the time it is looked at, the page may have moved on.
  */
-#ifndef UHMM_MM_CPU_FAULT_H
-#define UHMM_MM_CPU_FAULT_H
+#ifndef UHMM_CPU_FAULT_H
+#define UHMM_CPU_FAULT_H
 
-#include "mm/mm.h"
+#include <uhmm/mm.h>
+
+UHMM_EXPORTS_BEGIN
 
 /**
  * uhmm_cpu_fault() - (yields) make @vpn accessible and wake who touched it
@@ -24,5 +26,7 @@ UHMM_CHECKED int uhmm_cpu_fault(struct uhmm_mm *mm, uhmm_vpn_t vpn,
  * Return: 0; -ESRCH
  */
 UHMM_CHECKED int uhmm_cpu_fault_range(struct uhmm_mm *mm, struct uhmm_range r);
+
+UHMM_EXPORTS_END
 
 #endif

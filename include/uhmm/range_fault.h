@@ -5,11 +5,11 @@
  * REQ_FAULT or REQ_WRITE it makes the pages accessible first, as a CPU access
  * would, except that device pages of the caller's own pagemap stay.
  */
-#ifndef UHMM_MM_RANGE_FAULT_H
-#define UHMM_MM_RANGE_FAULT_H
+#ifndef UHMM_RANGE_FAULT_H
+#define UHMM_RANGE_FAULT_H
 
-#include "mm/mm.h"
-#include "mm/pagemap.h"
+#include <uhmm/device_private.h>
+#include <uhmm/mm.h>
 
 #define UHMM_HMM_PFN_VALID (UINT64_C(1) << 63)
 #define UHMM_HMM_PFN_WRITE (UINT64_C(1) << 62)
@@ -47,6 +47,8 @@ struct uhmm_range_fault {
 					 * NULL nobody's */
 };
 
+UHMM_EXPORTS_BEGIN
+
 /**
  * uhmm_range_fault() - (yields) fill hmm_pfns
  * Return: 0; with a request also -EFAULT hole, no read permission, special
@@ -54,5 +56,7 @@ struct uhmm_range_fault {
  * -EBUSY invalidated meanwhile, read_begin again; -ENOMEM; -ESRCH mm gone
  */
 UHMM_CHECKED int uhmm_range_fault(struct uhmm_range_fault *range);
+
+UHMM_EXPORTS_END
 
 #endif

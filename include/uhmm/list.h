@@ -5,8 +5,8 @@
  * too: an empty list points at itself, so no operation has a special case.
  * For ordinary memory only: what lives in the store has no pointers.
  */
-#ifndef UHMM_BASE_LIST_H
-#define UHMM_BASE_LIST_H
+#ifndef UHMM_LIST_H
+#define UHMM_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,10 +5,12 @@
  * no event, in the order the kernel gave them. None yields and none fails: the
  * thing has happened already.
  */
-#ifndef UHMM_MM_EVENT_H
-#define UHMM_MM_EVENT_H
+#ifndef UHMM_EVENT_H
+#define UHMM_EVENT_H
 
-#include "mm/mm.h"
+#include <uhmm/mm.h>
+
+UHMM_EXPORTS_BEGIN
 
 /**
  * uhmm_event_unmap() - munmap, MADV_DONTNEED, MADV_REMOVE of @r: entries are
@@ -36,5 +38,7 @@ void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r);
  */
 UHMM_CHECKED int uhmm_event_fork(struct uhmm_mm *parent,
 				 struct uhmm_mm *child);
+
+UHMM_EXPORTS_END
 
 #endif

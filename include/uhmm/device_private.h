@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* pagemap.h - the memory of one device as the core knows it (S1.2)
+/* device_private.h - the memory of one device as the core knows it (S1.2)
  *
  * Kernel: struct dev_pagemap, memremap_device_private_pagemap().
  */
-#ifndef UHMM_MM_PAGEMAP_H
-#define UHMM_MM_PAGEMAP_H
+#ifndef UHMM_DEVICE_PRIVATE_H
+#define UHMM_DEVICE_PRIVATE_H
 
-#include "mm/dpfn.h"
-#include "mm/mm.h"
-#include "mm/page.h"
+#include <uhmm/list.h>
+#include <uhmm/mm.h>
 
 enum uhmm_memory_type {
 	UHMM_MEMORY_DEVICE_PRIVATE = 1,
@@ -47,6 +46,8 @@ struct uhmm_pagemap {
 	uint32_t range;			/* its range of device page numbers */
 };
 
+UHMM_EXPORTS_BEGIN
+
 /**
  * uhmm_memremap_device_private_pagemap() - reserve pgmap->npages numbers
  * Return: 0; -EINVAL zero, overflow, no ops; -ENOSPC
@@ -61,9 +62,42 @@ UHMM_CHECKED int uhmm_memremap_device_private_pagemap(
  */
 void uhmm_memunmap_device_private_pagemap(struct uhmm_pagemap *pgmap);
 
-/** uhmm_pagemap_alloc() - a page (2^@order pages) of @pgmap; as page.h */
+/**
+ * uhmm_pagemap_alloc() - 2^@order free pages of @pgmap, aligned to their size;
+ * @order is 0 or UHMM_UNIT_ORDER. A migration maps them, or gives them back when
+ * it does not; until then they are the caller's.
+ * Return: 0 with *@dpfn; -ENOMEM; -EINVAL no such order
+ */
 UHMM_CHECKED int uhmm_pagemap_alloc(struct uhmm_pagemap *pgmap,
 				    unsigned int order, uhmm_dpfn_t *dpfn);
+
+/** struct uhmm_device_page - what is known of one device page number */
+struct uhmm_device_page {
+	uhmm_dpfn_t dpfn;
+	struct uhmm_pagemap *pgmap;	/* whose it is */
+	bool used;			/* it is not free */
+	uint32_t mapcount;		/* entries that map it */
+};
+
+/**
+ * uhmm_device_private_offset_to_page() - look number @offset up
+ * Return: 0; -ENXIO no device has it
+ * Cost: O(log ranges).
+ * Kernel: device_private_offset_to_page().
+ */
+UHMM_CHECKED int uhmm_device_private_offset_to_page(
+	struct uhmm_core *core, uint64_t offset, struct uhmm_device_page *page);
+
+/** uhmm_device_private_page_to_offset() - and back */
+static inline uint64_t uhmm_device_private_page_to_offset(
+	const struct uhmm_device_page *page)
+{
+	return page->dpfn.val;
+}
+
+/** uhmm_device_private_ptr() - the bytes of device page @dpfn; those of the next
+ *  page of the same device follow */
+void *uhmm_device_private_ptr(struct uhmm_core *core, uhmm_dpfn_t dpfn);
 
 /** uhmm_pagemap_of() - the pagemap that @dpfn is of, or NULL */
 struct uhmm_pagemap *uhmm_pagemap_of(struct uhmm_core *core, uhmm_dpfn_t dpfn);
@@ -86,5 +120,7 @@ uhmm_dpfn_t uhmm_pagemap_end(const struct uhmm_pagemap *pgmap);
 /** uhmm_pagemap_used() - pages allocated now; _peak(): at most so far */
 uint64_t uhmm_pagemap_used(const struct uhmm_pagemap *pgmap);
 uint64_t uhmm_pagemap_peak(const struct uhmm_pagemap *pgmap);
+
+UHMM_EXPORTS_END
 
 #endif

@@ -25,12 +25,11 @@
  * by DEVICE_PRIVATE (S1.4): set, a device page number; clear, a system page,
  * which has no number a daemon could know (0).
  */
-#ifndef UHMM_MM_MIGRATE_H
-#define UHMM_MM_MIGRATE_H
+#ifndef UHMM_MIGRATE_H
+#define UHMM_MIGRATE_H
 
-#include "mm/mm.h"
-#include "mm/pagemap.h"
-#include "mm/restore.h"
+#include <uhmm/device_private.h>
+#include <uhmm/mm.h>
 
 enum uhmm_migrate_pfn {
 	UHMM_MIGRATE_PFN_VALID = 1 << 0,	/* there is a page */
@@ -77,6 +76,19 @@ static inline uhmm_dpfn_t uhmm_migrate_pfn_to_dpfn(uint64_t mpfn)
  *  we know is larger, so callers work in pieces of pmd_npages or this. */
 #define UHMM_MIGRATE_NPAGES_MAX 512
 
+struct uhmm_leg;
+
+/** Device pages on their way back to all who map them; the library's (all zero:
+ *  none). Does not move in memory while there are some. */
+struct uhmm_restore {
+	struct uhmm_list link;		/* in the core's list of them */
+	struct uhmm_core *core;
+	struct uhmm_leg *leg;		/* one mapping of one page each */
+	uint32_t nlegs, room;
+	uint32_t nsorted;		/* of them are by place; the rest came
+					 * by forks */
+};
+
 /** struct uhmm_migrate_vma - one migration of [start, end), in one VMA */
 struct uhmm_migrate_vma {
 	struct uhmm_mm *mm;		/* (in) */
@@ -102,6 +114,8 @@ struct uhmm_migrate_vma {
 	struct uhmm_restore restore;	/* device pages on their way */
 };
 
+UHMM_EXPORTS_BEGIN
+
 /**
  * uhmm_migrate_vma_setup() - (yields) collect and lock
  * Return: 0, then pages and finalize must follow; -EINVAL empty range, not in
@@ -126,6 +140,13 @@ UHMM_CHECKED int64_t uhmm_migrate_to_ram(struct uhmm_mm *mm,
 					 struct uhmm_pagemap *pgmap);
 
 /**
+ * uhmm_unit_break() - the unit that @vpn is in, if it is in one, is 512
+ * pages from now on: what a driver does that cannot move it whole
+ * Return: the pages of what was a unit; @vpn alone when it was in none
+ */
+struct uhmm_range uhmm_unit_break(struct uhmm_mm *mm, uhmm_vpn_t vpn);
+
+/**
  * uhmm_migrate_evict() - (yields) every page of @pgmap goes back to whoever
  * maps it. One pass: a page that is on its way is left to who moves it.
  * Return: pages that came back
@@ -140,5 +161,7 @@ uint64_t uhmm_migrate_evict(struct uhmm_pagemap *pgmap);
  * Kernel: none; a driver that releases such pages waits for ever.
  */
 uint64_t uhmm_migrate_evict_all(struct uhmm_pagemap *pgmap);
+
+UHMM_EXPORTS_END
 
 #endif

@@ -10,11 +10,13 @@
  * (fork, unmap, remap, faults) it is handled as a device page is.
  * Kernel: make_device_exclusive(). Difference: a range, not one address.
  */
-#ifndef UHMM_MM_EXCLUSIVE_H
-#define UHMM_MM_EXCLUSIVE_H
+#ifndef UHMM_EXCLUSIVE_H
+#define UHMM_EXCLUSIVE_H
 
-#include "mm/mm.h"
-#include "mm/pagemap.h"
+#include <uhmm/device_private.h>
+#include <uhmm/mm.h>
+
+UHMM_EXPORTS_BEGIN
 
 /**
  * uhmm_exclusive_init() - make room for @npages exclusive pages of all mms
@@ -37,5 +39,7 @@ UHMM_CHECKED int uhmm_exclusive_init(struct uhmm_core *core,
 UHMM_CHECKED int uhmm_make_device_exclusive(struct uhmm_mm *mm,
 					    struct uhmm_range r,
 					    uint64_t *done);
+
+UHMM_EXPORTS_END
 
 #endif

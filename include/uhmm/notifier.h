@@ -5,12 +5,11 @@
  * (its own page table) subscribes; it reads a sequence number, looks, and
  * before it stores asks whether anything was invalidated since.
  */
-#ifndef UHMM_MM_NOTIFIER_H
-#define UHMM_MM_NOTIFIER_H
+#ifndef UHMM_NOTIFIER_H
+#define UHMM_NOTIFIER_H
 
+#include <uhmm/list.h>
 #include <uhmm/types.h>
-
-#include "base/list.h"
 
 struct uhmm_mm;
 struct uhmm_notifier;
@@ -39,6 +38,8 @@ struct uhmm_notifier {
 			   enum uhmm_notify_event event, const void *owner);
 };
 
+UHMM_EXPORTS_BEGIN
+
 /** uhmm_notifier_insert() - subscribe; fields other than invalidate are set */
 void uhmm_notifier_insert(struct uhmm_notifier *n, struct uhmm_mm *mm,
 			  struct uhmm_range r);
@@ -55,5 +56,7 @@ bool uhmm_notifier_read_retry(const struct uhmm_notifier *n, uint64_t seq);
 /** uhmm_mm_invalidate() - call every subscriber of @mm that overlaps @r */
 void uhmm_mm_invalidate(struct uhmm_mm *mm, struct uhmm_range r,
 			enum uhmm_notify_event event, const void *owner);
+
+UHMM_EXPORTS_END
 
 #endif

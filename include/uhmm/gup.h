@@ -7,16 +7,20 @@
  * it goes to system memory first. A page that is pinned does not migrate.
  * Difference: FOLL_FORCE is ignored.
  */
-#ifndef UHMM_MM_GUP_H
-#define UHMM_MM_GUP_H
+#ifndef UHMM_GUP_H
+#define UHMM_GUP_H
 
-#include "mm/mm.h"
+#include <uhmm/mm.h>
+#include <uhmm/notifier.h>
+#include <uhmm/notifier.h>
 
 /** The kernel's numbers: a program passes them to its gup_test. */
 enum uhmm_foll {
 	UHMM_FOLL_WRITE = 1 << 0,
 	UHMM_FOLL_LONGTERM = 1 << 8,
 };
+
+UHMM_EXPORTS_BEGIN
 
 /**
  * uhmm_get_user_pages() - (yields) make pages from @vpn on accessible
@@ -54,5 +58,7 @@ bool uhmm_pin_has(const struct uhmm_pin *pin, uhmm_vpn_t vpn);
 
 /** uhmm_mm_is_pinned() - does any? */
 bool uhmm_mm_is_pinned(const struct uhmm_mm *mm, uhmm_vpn_t vpn);
+
+UHMM_EXPORTS_END
 
 #endif

@@ -7,10 +7,12 @@
  * before the fork, and the child inherits that.
  * Kernel: copy_present_ptes(), wrprotect.
  */
-#ifndef UHMM_MM_SHARE_H
-#define UHMM_MM_SHARE_H
+#ifndef UHMM_SHARE_H
+#define UHMM_SHARE_H
 
-#include "mm/mm.h"
+#include <uhmm/mm.h>
+
+UHMM_EXPORTS_BEGIN
 
 /**
  * uhmm_mm_share() - (yields) protect the present private pages of @mm and make
@@ -19,5 +21,7 @@
  * Return: 0; -ENOMEM; -ESRCH
  */
 UHMM_CHECKED int uhmm_mm_share(struct uhmm_mm *mm, struct uhmm_range except);
+
+UHMM_EXPORTS_END
 
 #endif

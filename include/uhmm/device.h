@@ -9,11 +9,11 @@
  * Locks:  the core's lock is held in every callback; (yields) as in mm.h.
  * Errors: 0 or -errno, the kernel driver's values.
  */
-#ifndef UHMM_DEVICE_DEVICE_H
-#define UHMM_DEVICE_DEVICE_H
+#ifndef UHMM_DEVICE_H
+#define UHMM_DEVICE_H
 
-#include "mm/mm.h"
-#include "mm/pagemap.h"
+#include <uhmm/device_private.h>
+#include <uhmm/mm.h>
 
 /** Memory of the process that made a call. */
 struct uhmm_user {
@@ -68,11 +68,15 @@ struct uhmm_device_ops {
 	const char *(*mmap_name)(struct uhmm_file *file);
 };
 
+/** Bytes of the name of a node in /dev, with its number and the end. */
+#define UHMM_NODE_NAME_BYTES 32
+
 /** struct uhmm_device - one minor */
 struct uhmm_device {
 	struct uhmm_core *core;			/* (in) */
 	const struct uhmm_device_ops *ops;	/* (in) */
 	uint32_t minor;				/* (in) */
+	char node[UHMM_NODE_NAME_BYTES];	/* (in) "hmm_dmirror0" */
 	enum uhmm_memory_type type;		/* (in) */
 	uint64_t npages;			/* (in) capacity */
 	uint8_t uuid[16];			/* (in) identity and owner */
@@ -89,10 +93,30 @@ struct uhmm_file {
 	void *driver;		/* the driver's */
 };
 
-/** The kernel's HMM test device (lib/test_hmm.c): driver of minors 0..3. */
-extern const struct uhmm_device_ops uhmm_dmirror_ops;
+/* ---- a driver in a shared object ---- */
 
-/** The kernel's /sys/kernel/debug/gup_test (mm/gup_test.c). No memory. */
-extern const struct uhmm_device_ops uhmm_gup_test_ops;
+#define UHMM_DRIVER_ABI 1
+
+/**
+ * struct uhmm_driver - what `uhmmd --driver FILE` looks for in FILE, under the
+ * name uhmm_driver. Its functions of the library are uhmmd's: it is not linked
+ * to libuhmm.
+ */
+struct uhmm_driver {
+	uint32_t abi;			/* UHMM_DRIVER_ABI */
+	uint32_t ndevices;		/* 1 to UHMM_DRIVER_DEVICES_MAX */
+	const char *node;		/* "null_gpu": /dev/null_gpu0 .. */
+	const struct uhmm_device_ops *ops;
+	enum uhmm_memory_type type;
+	uint64_t bytes;			/* memory of each device */
+};
+
+#define UHMM_DRIVER_DEVICES_MAX 8
+
+UHMM_EXPORTS_BEGIN
+
+extern const struct uhmm_driver uhmm_driver;
+
+UHMM_EXPORTS_END
 
 #endif
