@@ -115,6 +115,17 @@ static void remove_pages(struct session *s, struct uhmm_range r)
 	}
 }
 
+/* MADV_FREE of @r, one mapping, is reported before it is found out that memory
+ * with a file behind it cannot be freed: then nothing happens. */
+static void free_pages(struct session *s, struct uhmm_range r)
+{
+	struct uhmm_vma vma;
+
+	if (s->mm->ops->vma_find(s->mm->ops_ctx, r.start, &vma) == 0 &&
+	    vma.anon && !vma.shared)
+		uhmm_mm_invalidate(s->mm, r, UHMM_NOTIFY_CLEAR, NULL);
+}
+
 /* The kernel says the same of MADV_FREE, which drops nothing here. */
 static void on_remove(struct session *s, const struct uffd_msg *msg)
 {
@@ -125,8 +136,7 @@ static void on_remove(struct session *s, const struct uffd_msg *msg)
 
 	while (zaps_consume(&s->frees, &r, &piece, &free_only)) {
 		if (free_only)
-			uhmm_mm_invalidate(s->mm, piece, UHMM_NOTIFY_CLEAR,
-					   NULL);
+			free_pages(s, piece);
 		else
 			remove_pages(s, piece);
 	}
