@@ -17,6 +17,7 @@
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/uffd.h"
+#include "litter.h"
 
 /* Messages read in one system call. */
 #define BATCH 32
@@ -214,6 +215,8 @@ static int drain(struct session *s)
 	} while (n > 0 && s->state != SESSION_DEAD);
 	if (s->mm->gone)
 		session_gone(s);
+	else
+		litter_look(s);
 	return n < 0 ? n : all;
 }
 
@@ -223,7 +226,7 @@ void fault_ready(struct session *s, uint32_t events)
 
 	if (s->state == SESSION_DEAD)
 		return;
-	n = drain(s);
+	n = s->pauses ? 0 : drain(s);
 	if (n >= 0 && !(events & POLLERR))
 		return;
 	uhmm_err_errno(n < 0 ? n : EIO, "userfaultfd of pid %u", s->pid);
@@ -261,9 +264,32 @@ int fault_drain(void *ctx)
 
 	if (s->state == SESSION_DEAD || s->mm->gone)
 		return -ESRCH;
+	if (s->pauses) {
+		co_queue_wait(&s->resumed, 0);
+		return s->mm->gone ? -ESRCH : -EAGAIN;
+	}
 	n = drain(s);
 	if (n < 0)
 		session_dbg(s, "drain: %d", n);
 	stand_aside(s);
 	return s->mm->gone ? -ESRCH : 0;
+}
+
+void fault_pause(struct session *s)
+{
+	s->pauses++;
+}
+
+void fault_resume(struct session *s)
+{
+	int n;
+
+	if (--s->pauses)
+		return;
+	co_queue_wake(&s->resumed);
+	if (s->state == SESSION_DEAD)
+		return;
+	n = drain(s);
+	if (n < 0)
+		session_dbg(s, "drain: %d", n);
 }
