@@ -20,7 +20,7 @@
 
 #define READY_MS 10000
 #define STOP_MS 5000 /* for each of: stop, SIGTERM, SIGKILL */
-#define NARGS_MAX (12 + 2 * CLI_DEVICES_MAX)
+#define NARGS_MAX (14 + 2 * CLI_DEVICES_MAX)
 
 static long now_ms(void)
 {
@@ -49,6 +49,10 @@ static void make_argv(const char *argv[NARGS_MAX],
 	if (o->loop) {
 		argv[n++] = "--loop";
 		argv[n++] = o->loop;
+	}
+	if (o->near) {
+		argv[n++] = "--near";
+		argv[n++] = o->near;
 	}
 	for (unsigned int i = 0; i < o->ndevices; i++) {
 		argv[n++] = "--device";
@@ -81,7 +85,9 @@ static void exec_daemon(const struct cli_daemon_conf *conf, int ready, pid_t us)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != us)
 		_exit(CLI_FAILED);
-	setsid();
+	/* Signals of a terminal are for PROG. No session of its own: with
+	 * autogroups (sched(7)) one shares the CPU with it as a whole. */
+	setpgid(0, 0);
 	unsetenv("LD_PRELOAD");
 	sigprocmask(SIG_SETMASK, conf->sigmask, NULL);
 	syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);

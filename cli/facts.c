@@ -160,9 +160,7 @@ void cli_facts_gather(struct cli_facts *f)
 
 const char *cli_facts_engine(const struct cli_facts *f)
 {
-	if ((f->uffd_features & NEEDED) != NEEDED)
-		return NULL;
-	return f->uffd_features & UHMM_UFFD_FEATURE_MOVE ? "move" : "copy";
+	return (f->uffd_features & NEEDED) == NEEDED ? "copy" : NULL;
 }
 
 const char *cli_facts_loop(const struct cli_facts *f)

@@ -11,8 +11,10 @@ const char cli_run_help[] =
 	"usage: uhmm run [OPTION]... [--] PROG [ARG]...\n"
 	"Run PROG with /dev/hmm_dmirrorN served by a private daemon, which\n"
 	"ends when PROG and all its descendants are gone.\n\n"
-	"  --engine auto|move|copy how pages are taken from the CPU\n"
+	"  --engine auto|copy      how pages are taken from the CPU\n"
 	"  --loop auto|uring|epoll how the daemon waits for events\n"
+	"  --near auto|idle|spin|off\n"
+	"                          how it serves PROG on the CPU it runs on\n"
 	"  --device NAME:TYPE:SIZE a device, repeatable: hmm_dmirror0:private:64G;\n"
 	"                          else hmm_dmirror0 and 1, private, 2 and 3,\n"
 	"                          coherent\n"
@@ -27,6 +29,7 @@ const char cli_run_help[] =
 enum {
 	OPT_ENGINE = 256,
 	OPT_LOOP,
+	OPT_NEAR,
 	OPT_DEVICE,
 	OPT_STATS,
 	OPT_STATS_JSON,
@@ -37,6 +40,7 @@ enum {
 static const struct option options[] = {
 	{ "engine", required_argument, NULL, OPT_ENGINE },
 	{ "loop", required_argument, NULL, OPT_LOOP },
+	{ "near", required_argument, NULL, OPT_NEAR },
 	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "stats-json", required_argument, NULL, OPT_STATS_JSON },
@@ -55,17 +59,16 @@ static bool is_one_of(const char *word, const char *const *words)
 
 static int take_engine(struct cli_run_opts *o, const char *word)
 {
-	static const char *const have[] = { "auto", "move", "copy",
-					      NULL };
-	static const char *const later[] = { "protect", NULL };
+	static const char *const have[] = { "auto", "copy", NULL };
+	static const char *const later[] = { "move", "protect", NULL };
 
 	if (is_one_of(word, later)) {
-		cli_say("--engine %s is not in this version; use auto, move or "
-			"copy", word);
+		cli_say("--engine %s is not in this version; use auto or copy",
+			word);
 		return CLI_USAGE;
 	}
 	if (!is_one_of(word, have)) {
-		cli_say("--engine %s: auto, move or copy", word);
+		cli_say("--engine %s: auto or copy", word);
 		return CLI_USAGE;
 	}
 	o->engine = word;
@@ -81,6 +84,19 @@ static int take_loop(struct cli_run_opts *o, const char *word)
 		return CLI_USAGE;
 	}
 	o->loop = word;
+	return -1;
+}
+
+static int take_near(struct cli_run_opts *o, const char *word)
+{
+	static const char *const have[] = { "auto", "idle", "spin", "off",
+					    NULL };
+
+	if (!is_one_of(word, have)) {
+		cli_say("--near %s: auto, idle, spin or off", word);
+		return CLI_USAGE;
+	}
+	o->near = word;
 	return -1;
 }
 
@@ -108,6 +124,8 @@ static int take(struct cli_run_opts *o, int opt, const char *arg)
 		return take_engine(o, arg);
 	case OPT_LOOP:
 		return take_loop(o, arg);
+	case OPT_NEAR:
+		return take_near(o, arg);
 	case OPT_DEVICE:
 		return take_device(o, arg);
 	case OPT_STATS:
@@ -144,9 +162,9 @@ int cli_run_opts_parse(struct cli_run_opts *o, int argc, char **argv)
 		cli_say("which program?");
 		return CLI_USAGE;
 	}
-	if (o->socket && (o->engine || o->loop || o->ndevices)) {
+	if (o->socket && (o->engine || o->loop || o->near || o->ndevices)) {
 		cli_say("--socket joins a daemon as it is: "
-			"no --engine, --loop or --device");
+			"no --engine, --loop, --near or --device");
 		return CLI_USAGE;
 	}
 	o->program = argv + optind;

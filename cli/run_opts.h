@@ -10,6 +10,7 @@
 struct cli_run_opts {
 	const char *engine; /* NULL: the daemon decides */
 	const char *loop;
+	const char *near;
 	const char *device[CLI_DEVICES_MAX]; /* NAME:TYPE:SIZE */
 	unsigned int ndevices;
 	const char *socket;	/* of a running daemon, or NULL */

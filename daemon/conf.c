@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "near.h"
 #include "sys/pagesize.h"
 
 static const char help[] =
@@ -25,14 +26,16 @@ static const char help[] =
 	"  --device NAME:TYPE:SIZE hmm_dmirrorN, private or coherent, 64G\n"
 	"                          (repeatable); else hmm_dmirror0 and 1, private,\n"
 	"                          64G each, 2 and 3, coherent, 256M each\n"
-	"  --engine auto|move|copy how pages are taken from the CPU\n"
+	"  --engine auto|copy      how pages are taken from the CPU\n"
 	"  --loop auto|uring|epoll how to wait for events\n"
+	"  --near auto|idle|spin|off\n"
+	"                          how to serve a program on the CPU it runs on\n"
 	"  --workers N             threads that serve programs (1)\n"
 	"  --parent-death          end when the process that started it ends\n"
 	"  --foreground            stay in the foreground (it always does)\n"
 	"  --help, --version\n"
 	"\n"
-	"Environment: UHMM_SOCKET, UHMM_ENGINE, UHMM_LOOP, UHMM_DEBUG.\n"
+	"Environment: UHMM_SOCKET, UHMM_ENGINE, UHMM_LOOP, UHMM_NEAR, UHMM_DEBUG.\n"
 	"Ends on SIGTERM and SIGINT; pages go back to their programs first.\n";
 
 enum {
@@ -42,6 +45,7 @@ enum {
 	OPT_DEVICE,
 	OPT_ENGINE,
 	OPT_LOOP,
+	OPT_NEAR,
 	OPT_WORKERS,
 	OPT_PARENT_DEATH,
 	OPT_FOREGROUND,
@@ -56,6 +60,7 @@ static const struct option options[] = {
 	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "engine", required_argument, NULL, OPT_ENGINE },
 	{ "loop", required_argument, NULL, OPT_LOOP },
+	{ "near", required_argument, NULL, OPT_NEAR },
 	{ "workers", required_argument, NULL, OPT_WORKERS },
 	{ "parent-death", no_argument, NULL, OPT_PARENT_DEATH },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
@@ -169,30 +174,26 @@ static int take_loop(struct conf *c, const char *from, const char *word)
 	return CONF_EXIT_USAGE;
 }
 
-static const char *const engine_names[] = {
-	[UHMM_ENGINE_AUTO] = "auto",
-	[UHMM_ENGINE_MOVE] = "move",
-	[UHMM_ENGINE_COPY] = "copy",
-};
-
-const char *conf_engine_name(enum uhmm_engine_kind kind)
+static int take_near(struct conf *c, const char *from, const char *word)
 {
-	return engine_names[kind];
-}
-
-static int take_engine(struct conf *c, const char *from, const char *word)
-{
-	for (size_t i = 0; i < sizeof(engine_names) / sizeof(engine_names[0]);
-	     i++)
-		if (!strcmp(word, engine_names[i])) {
-			c->engine = (enum uhmm_engine_kind)i;
+	for (int mode = NEAR_AUTO; mode <= NEAR_OFF; mode++)
+		if (!strcmp(word, near_mode_name((enum near_mode)mode))) {
+			c->near = (enum near_mode)mode;
 			return -1;
 		}
-	if (!strcmp(word, "protect"))
-		uhmm_err("%s %s: not in this version; use auto, move or copy",
-			 from, word);
+	uhmm_err("%s %s: must be auto, idle, spin or off", from, word);
+	return CONF_EXIT_USAGE;
+}
+
+static int take_engine(const char *from, const char *word)
+{
+	if (!strcmp(word, "auto") || !strcmp(word, "copy"))
+		return -1;
+	if (!strcmp(word, "move") || !strcmp(word, "protect"))
+		uhmm_err("%s %s: not in this version; use auto or copy", from,
+			 word);
 	else
-		uhmm_err("%s %s: must be auto, move or copy", from, word);
+		uhmm_err("%s %s: must be auto or copy", from, word);
 	return CONF_EXIT_USAGE;
 }
 
@@ -245,9 +246,11 @@ static int take(struct conf *c, int opt, const char *arg)
 	case OPT_DEVICE:
 		return take_device(c, arg);
 	case OPT_ENGINE:
-		return take_engine(c, "--engine", arg);
+		return take_engine("--engine", arg);
 	case OPT_LOOP:
 		return take_loop(c, "--loop", arg);
+	case OPT_NEAR:
+		return take_near(c, "--near", arg);
 	case OPT_WORKERS:
 		return take_workers(c, arg);
 	case OPT_PARENT_DEATH:
@@ -293,8 +296,10 @@ static int take_environment(struct conf *c)
 		status = take_socket(c, "UHMM_SOCKET", word);
 	if (status < 0 && (word = getenv("UHMM_LOOP")) && word[0])
 		status = take_loop(c, "UHMM_LOOP", word);
+	if (status < 0 && (word = getenv("UHMM_NEAR")) && word[0])
+		status = take_near(c, "UHMM_NEAR", word);
 	if (status < 0 && (word = getenv("UHMM_ENGINE")) && word[0])
-		status = take_engine(c, "UHMM_ENGINE", word);
+		status = take_engine("UHMM_ENGINE", word);
 	return status;
 }
 

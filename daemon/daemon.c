@@ -109,7 +109,9 @@ int daemon_init(struct daemon *d, const struct conf *conf,
 	err = core_init(&d->core);
 	if (err)
 		return err;
-	err = open_workers(d);
+	err = near_keeper_init(&d->near, d->conf.near);
+	if (!err)
+		err = open_workers(d);
 	if (!err)
 		err = set_up(d, driver);
 	if (err)
@@ -137,6 +139,7 @@ void daemon_fini(struct daemon *d)
 	opens_fini(&d->opens);
 	if (d->worker)
 		close_workers(d);
+	near_keeper_fini(&d->near);
 	slots_fini(&d->session_table);
 	core_stop_devices(&d->core);	/* after daemon_run() there are none */
 	core_fini(&d->core);

@@ -17,6 +17,7 @@
 struct daemon {
 	struct conf conf;
 	struct core core;
+	struct near_keeper near;
 	struct worker *worker;		/* conf.nworkers of them */
 	struct opens opens;
 	struct slots session_table;	/* of struct session, by token */

@@ -17,7 +17,6 @@
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/uffd.h"
-#include "litter.h"
 
 /* Messages read in one system call. */
 #define BATCH 32
@@ -116,17 +115,6 @@ static void remove_pages(struct session *s, struct uhmm_range r)
 	}
 }
 
-/* MADV_FREE of @r, one mapping, is reported before it is found out that memory
- * with a file behind it cannot be freed: then nothing happens. */
-static void free_pages(struct session *s, struct uhmm_range r)
-{
-	struct uhmm_vma vma;
-
-	if (s->mm->ops->vma_find(s->mm->ops_ctx, r.start, &vma) == 0 &&
-	    vma.anon && !vma.shared)
-		uhmm_mm_invalidate(s->mm, r, UHMM_NOTIFY_CLEAR, NULL);
-}
-
 /* The kernel says the same of MADV_FREE, which drops nothing here. */
 static void on_remove(struct session *s, const struct uffd_msg *msg)
 {
@@ -137,7 +125,8 @@ static void on_remove(struct session *s, const struct uffd_msg *msg)
 
 	while (zaps_consume(&s->frees, &r, &piece, &free_only)) {
 		if (free_only)
-			free_pages(s, piece);
+			uhmm_mm_invalidate(s->mm, piece, UHMM_NOTIFY_CLEAR,
+					   NULL);
 		else
 			remove_pages(s, piece);
 	}
@@ -201,7 +190,8 @@ static void dispatch(struct session *s, const struct uffd_msg *msg)
 	}
 }
 
-/* Everything that is there now. Return: messages handled; -errno */
+/* Everything that is there now: what comes after a read that did not fill @msg
+ * is reported anew. Return: messages handled; -errno */
 static int drain(struct session *s)
 {
 	struct uffd_msg msg[BATCH];
@@ -212,11 +202,9 @@ static int drain(struct session *s)
 		for (int i = 0; i < n && s->state != SESSION_DEAD; i++)
 			dispatch(s, &msg[i]);
 		all += n > 0 ? n : 0;
-	} while (n > 0 && s->state != SESSION_DEAD);
+	} while (n == BATCH && s->state != SESSION_DEAD);
 	if (s->mm->gone)
 		session_gone(s);
-	else
-		litter_look(s);
 	return n < 0 ? n : all;
 }
 
@@ -226,11 +214,17 @@ void fault_ready(struct session *s, uint32_t events)
 
 	if (s->state == SESSION_DEAD)
 		return;
-	n = s->pauses ? 0 : drain(s);
+	n = drain(s);
 	if (n >= 0 && !(events & POLLERR))
 		return;
 	uhmm_err_errno(n < 0 ? n : EIO, "userfaultfd of pid %u", s->pid);
 	session_fail(s);
+}
+
+bool fault_again(struct session *s)
+{
+	/* what is wrong with it the loop reports, too */
+	return s->state != SESSION_DEAD && drain(s) > 0;
 }
 
 /*
@@ -264,32 +258,9 @@ int fault_drain(void *ctx)
 
 	if (s->state == SESSION_DEAD || s->mm->gone)
 		return -ESRCH;
-	if (s->pauses) {
-		co_queue_wait(&s->resumed, 0);
-		return s->mm->gone ? -ESRCH : -EAGAIN;
-	}
 	n = drain(s);
 	if (n < 0)
 		session_dbg(s, "drain: %d", n);
 	stand_aside(s);
 	return s->mm->gone ? -ESRCH : 0;
-}
-
-void fault_pause(struct session *s)
-{
-	s->pauses++;
-}
-
-void fault_resume(struct session *s)
-{
-	int n;
-
-	if (--s->pauses)
-		return;
-	co_queue_wake(&s->resumed);
-	if (s->state == SESSION_DEAD)
-		return;
-	n = drain(s);
-	if (n < 0)
-		session_dbg(s, "drain: %d", n);
 }

@@ -21,14 +21,12 @@ struct session;
 /** fault_ready() - (EV_UFFD) read and handle everything that is there */
 void fault_ready(struct session *s, uint32_t events);
 
-/** fault_drain() - (yields) struct uhmm_engine_env.drain; @ctx is a session:
- *  the same, and let whoever raised an event run on. 0; -EAGAIN others ran
- *  meanwhile; -ESRCH */
-UHMM_CHECKED int fault_drain(void *ctx);
+/** fault_again() - the same without having been told that there is something
+ *  Return: there was */
+bool fault_again(struct session *s);
 
-/** fault_pause() - nothing of @s is read until fault_resume(), so that its
- *  program cannot finish a change of its mappings. Calls nest. */
-void fault_pause(struct session *s);
-void fault_resume(struct session *s);
+/** fault_drain() - (yields) struct uhmm_engine_env.drain; @ctx is a session:
+ *  the same, and let whoever raised an event run on. 0 or -ESRCH */
+UHMM_CHECKED int fault_drain(void *ctx);
 
 #endif

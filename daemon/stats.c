@@ -155,7 +155,10 @@ static void print_daemon(FILE *f, const struct daemon *d)
 {
 	const struct stats *s = &d->stats;
 
-	fprintf(f, ", \"daemon\": {\"workers\": %u", d->conf.nworkers);
+	fprintf(f, ", \"daemon\": {\"workers\": %u, \"near\": \"%s\"",
+		d->conf.nworkers, near_mode_name(d->near.mode));
+	number(f, "streaks", atomic_load(&d->near.count.streaks));
+	number(f, "streaks_starved", atomic_load(&d->near.count.starved));
 	number(f, "sessions", s->sessions);
 	number(f, "requests", s->requests);
 	number(f, "hands_calls", s->hands_calls);
@@ -175,9 +178,7 @@ static void print_all(FILE *f, struct daemon *d)
 {
 	struct sums total = { .now = 0 };
 
-	fprintf(f, "{\"engine\": \"%s\", \"loop\": \"%s\", \"wall_s\": %.6f",
-		d->stats.engine ? d->stats.engine :
-				  conf_engine_name(d->conf.engine),
+	fprintf(f, "{\"engine\": \"copy\", \"loop\": \"%s\", \"wall_s\": %.6f",
 		d->worker[0].loop.ops->name,
 		(double)(co_now_ns() - d->stats.start_ns) / 1e9);
 	number(f, "metadata_bytes",

@@ -16,6 +16,8 @@
 
 /* Events handled before jobs get their turn. */
 #define NEVENTS 64
+/* Times the same one is served before the loop is asked for others. */
+#define AGAIN_MAX 32
 
 static _Thread_local struct worker *current;
 
@@ -65,6 +67,7 @@ int worker_open(struct worker *w, struct daemon *d, unsigned int index,
 	err = loop_add(&w->loop, w->kick_fd, EV_KICK, w, &w->kick_ev);
 	if (err)
 		goto fini_sched;
+	near_join(&w->near, &d->near);
 	return 0;
 
 fini_sched:
@@ -80,6 +83,7 @@ close_loop:
  * know. */
 static void close_inside(struct worker *w)
 {
+	near_leave(&w->near);
 	loop_del(&w->loop, &w->kick_ev);
 	co_sched_fini(&w->sched);
 	loop_close(&w->loop);
@@ -127,6 +131,12 @@ static void dispatch(struct worker *w, const struct loop_event *e)
 	uhmm_err("event of unknown type %u", e->ev.type);
 }
 
+/* Does a program wait for what such an event brings? */
+static bool is_waited_for(const struct loop_event *e)
+{
+	return e->ev.type == EV_CHANNEL || e->ev.type == EV_UFFD;
+}
+
 /* How long may the loop sleep? Not at all while a job can run. */
 static int64_t patience_ns(struct worker *w)
 {
@@ -135,25 +145,70 @@ static int64_t patience_ns(struct worker *w)
 	return co_is_runnable(&w->sched) ? 0 : ns;
 }
 
-void worker_run(struct worker *w)
+static void run_jobs(struct worker *w)
+{
+	co_run(&w->sched);
+	channels_reap(w->d);
+	sessions_reap(w->d);
+}
+
+/*
+ * In a streak of faults the next one is there when the last was answered: the
+ * program ran in between, on this CPU. So look at once; the loop only says what
+ * we know. Return: it was so
+ */
+static bool serve_again(struct worker *w)
 {
 	struct core *core = &w->d->core;
+	struct session *s;
+	bool found;
+
+	if (w->last_ev.type != EV_UFFD || !near_is_streak(&w->near) ||
+	    w->again++ == AGAIN_MAX)
+		return false;
+	core_lock(core);
+	s = loop_object(&w->loop, w->last_ev);
+	found = s && fault_again(s);
+	if (found)
+		run_jobs(w);
+	core_unlock(core);
+	if (found)
+		near_served(&w->near);
+	return found;
+}
+
+static void handle(struct worker *w, const struct loop_event *e, int n)
+{
+	struct core *core = &w->d->core;
+	bool served = false;
+
+	core_lock(core);
+	for (int i = 0; i < n; i++) {
+		dispatch(w, &e[i]);
+		served |= is_waited_for(&e[i]);
+	}
+	run_jobs(w);
+	core_unlock(core);
+	if (served)
+		near_served(&w->near);
+	w->last_ev = n ? e[n - 1].ev : w->last_ev;
+	w->again = 0;
+}
+
+void worker_run(struct worker *w)
+{
 	struct loop_event e[NEVENTS];
 	int n;
 
 	while (!atomic_load(&w->stop)) {
+		if (serve_again(w))
+			continue;
 		n = loop_wait(&w->loop, patience_ns(w), e, NEVENTS);
 		if (n < 0) {
 			uhmm_err_errno(n, "worker %u cannot wait", w->index);
 			break;
 		}
-		core_lock(core);
-		for (int i = 0; i < n; i++)
-			dispatch(w, &e[i]);
-		co_run(&w->sched);
-		channels_reap(w->d);
-		sessions_reap(w->d);
-		core_unlock(core);
+		handle(w, e, n);
 	}
 }
 

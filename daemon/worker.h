@@ -17,6 +17,7 @@
 
 #include "co.h"
 #include "loop.h"
+#include "near.h"
 
 struct daemon;
 
@@ -27,6 +28,9 @@ struct worker {
 	struct co_sched sched;
 	int kick_fd;		/* eventfd that ends the wait */
 	union uhmm_ev kick_ev;
+	struct near near;
+	union uhmm_ev last_ev;	/* what was handled last */
+	unsigned int again;	/* how often without a look at the others */
 	atomic_bool stop;
 	/* of workers but the first */
 	pthread_t thread;

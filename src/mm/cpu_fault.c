@@ -91,10 +91,13 @@ static int settle(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 		assert(uhmm_softleaf_is_none(leaf));
 		return settle_ordinary(mm, vpn, write, false);
 	}
+	mm->given = uhmm_range_of(vpn, 0);
 	err = to_ram(mm, vpn, leaf, write);
-	/* Whatever happened, the CPU looks again: a page that came back is
-	 * there, one that did not faults again. */
-	return err ? err : mm->ops->wake(mm->ops_ctx, uhmm_range_of(vpn, 1));
+	if (err || uhmm_range_has(mm->given, vpn))
+		return err;
+	/* Whatever happened, the CPU looks again: one that did not come back
+	 * faults again. */
+	return mm->ops->wake(mm->ops_ctx, uhmm_range_of(vpn, 1));
 }
 
 int uhmm_cpu_fault(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)

@@ -45,6 +45,7 @@ struct uhmm_mm {
 	uint32_t slot;			/* of its record in the store */
 	uint32_t refs;
 	bool gone;			/* the program is; every op fails */
+	struct uhmm_range given;	/* last: who waited there is awake */
 	const struct uhmm_mm_ops *ops;
 	void *ops_ctx;
 	struct uhmm_list notifiers;	/* of uhmm_notifier.link */

@@ -301,13 +301,14 @@ static uint32_t give_run(struct uhmm_restore *r, uint32_t i,
 			 unsigned int *tries)
 {
 	const struct uhmm_leg *leg = &r->leg[i];
-	const struct uhmm_mm *mm = leg->mm;
+	struct uhmm_mm *mm = leg->mm;
 	uint32_t n = run_length(r, i);
 	struct uhmm_run run = { .vpn = leg->at.vpn, .dpfn = leg->dpfn,
 				.npages = n, .flags = run_flags(leg, n) };
 
 	if (mm->ops->give(mm->ops_ctx, &run, 1))
 		return i + n;
+	mm->given = uhmm_range_of(run.vpn, run.done);
 	return note_run(r, i, &run, tries);
 }
 

@@ -9,12 +9,10 @@
 /* Pages looked at at once. */
 #define PIECE 512
 
-/* A page that a write would change in place. One that still is a file's is
- * replaced by its first write, fork or not. */
+/* A page that a write would change in place. */
 static bool is_writable(uint8_t pte)
 {
-	return (pte & UHMM_PTE_PRESENT) &&
-	       !(pte & (UHMM_PTE_WP | UHMM_PTE_FILE));
+	return (pte & UHMM_PTE_PRESENT) && !(pte & UHMM_PTE_WP);
 }
 
 static int protect_piece(struct uhmm_mm *mm, struct uhmm_range r)
@@ -38,16 +36,13 @@ static int protect_piece(struct uhmm_mm *mm, struct uhmm_range r)
 	return err;
 }
 
-/* Of a mapping with a file behind it the copies alone are watched, which
- * protect() sees to: what else there is shall be faulted in as ever. */
-static int protect_all(struct uhmm_mm *mm, struct uhmm_range r, bool anon)
+static int protect_all(struct uhmm_mm *mm, struct uhmm_range r)
 {
 	int err = 0;
 
 	if (!uhmm_range_npages(r))
 		return 0;
-	if (anon)
-		err = mm->ops->watch(mm->ops_ctx, r);
+	err = mm->ops->watch(mm->ops_ctx, r);
 	while (!err && !mm->gone && r.start.val < r.end.val) {
 		/* what is protected in parts is no huge page any more */
 		uint64_t n = PIECE - r.start.val % PIECE;
@@ -66,21 +61,20 @@ static int share_vma(struct uhmm_mm *mm, const struct uhmm_vma *vma,
 	struct uhmm_range before = vma->range, behind = vma->range;
 	int err;
 
-	if (vma->shared || vma->pfnmap || (vma->special && vma->anon) ||
+	if (vma->shared || vma->special ||
 	    !mm->ops->is_forked(mm->ops_ctx, vma->range.start))
 		return 0;
 	uhmm_mm_invalidate(mm, vma->range, UHMM_NOTIFY_PROTECTION, NULL);
-	/* the child knows of no fences */
-	if (vma->hugetlb || vma->by_fence || !(vma->anon || vma->write))
+	if (!vma->anon || vma->hugetlb)
 		return 0;
 	if (!uhmm_range_overlaps(vma->range, except))
-		return protect_all(mm, vma->range, vma->anon);
+		return protect_all(mm, vma->range);
 	before = uhmm_range_clip(before, (struct uhmm_range){ before.start,
 							      except.start });
 	behind = uhmm_range_clip(behind,
 				 (struct uhmm_range){ except.end, behind.end });
-	err = protect_all(mm, before, vma->anon);
-	return err ? err : protect_all(mm, behind, vma->anon);
+	err = protect_all(mm, before);
+	return err ? err : protect_all(mm, behind);
 }
 
 /* Does anybody want to know when a page is copied? */

@@ -23,13 +23,11 @@ static int copy_set(struct uhmm_trapset *to, const struct uhmm_trapset *from)
 }
 
 int uhmm_engine_note_fork(struct uhmm_engine *child,
-			  struct uhmm_engine *parent)
+			  const struct uhmm_engine *parent)
 {
 	int err = copy_set(&child->trapped, &parent->trapped);
 
-	if (!err)
-		err = copy_set(&child->watched, &parent->watched);
-	return err ? err : uhmm_engine_evacuate(parent, false);
+	return err ? err : copy_set(&child->watched, &parent->watched);
 }
 
 void uhmm_engine_adopt(struct uhmm_engine *engine,

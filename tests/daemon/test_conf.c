@@ -52,9 +52,10 @@ static const char *const wrong[] = {
 	"--device hmm_dmirror0:private:17T",
 	"--device hmm_dmirror0:private:9999999999T",
 	"--device hmm_dmirror0:private:1G --device hmm_dmirror0:private:1G",
-	"--engine protect",
+	"--engine move",
 	"--engine fast",
 	"--loop select",
+	"--near far",
 	"--workers 0",
 	"--workers 65",
 	"--workers two",
@@ -80,6 +81,7 @@ START_TEST(test_conf_defaults)
 	ck_assert_int_eq(conf.socket_fd, -1);
 	ck_assert_int_eq(conf.ready_fd, -1);
 	ck_assert_int_eq(conf.loop, LOOP_AUTO);
+	ck_assert_int_eq(conf.near, NEAR_AUTO);
 	ck_assert_uint_eq(conf.nworkers, 1);
 	ck_assert_uint_eq(conf.ndevs, 4);
 	ck_assert_uint_eq(conf.dev[1].minor, 1);
@@ -104,6 +106,8 @@ START_TEST(test_conf_all)
 	ck_assert_uint_eq(conf.nworkers, 2);
 	ck_assert_int_eq(conf.socket_fd, 3);
 	ck_assert_int_eq(conf.ready_fd, 4);
+	ck_assert_int_eq(parse("--near spin"), -1);
+	ck_assert_int_eq(conf.near, NEAR_SPIN);
 	ck_assert_int_eq(parse("--help"), 0);
 	ck_assert_int_eq(parse("--version"), 0);
 }
@@ -120,6 +124,11 @@ START_TEST(test_conf_environment)
 	ck_assert_int_eq(parse("--socket /y --loop uring"), -1);
 	ck_assert_str_eq(conf.socket, "/y");
 	ck_assert_int_eq(conf.loop, LOOP_URING);
+	setenv("UHMM_NEAR", "off", 1);
+	ck_assert_int_eq(parse(""), -1);
+	ck_assert_int_eq(conf.near, NEAR_OFF);
+	ck_assert_int_eq(parse("--near idle"), -1);
+	ck_assert_int_eq(conf.near, NEAR_IDLE);
 	setenv("UHMM_ENGINE", "steam", 1);
 	ck_assert_int_eq(parse(""), CONF_EXIT_USAGE);
 }

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* near.h - be woken, and wake the program, where the program runs
+ *
+ * Theory of operation. A thread that waits for us has just left its CPU. When
+ * we answer, the scheduler looks for an idle CPU to wake it on, and when it
+ * comes back with the next fault, for an idle one to wake us on. To wake an
+ * idle CPU costs ten to fifty times what the work costs, most of all in a
+ * virtual machine. Now a CPU that runs nothing but threads of the idle class
+ * (SCHED_IDLE) counts as idle: while a program asks again and again, which is
+ * called a streak, its worker becomes one of them. Then both are woken on one
+ * CPU, in turn, without anybody being bound to it, and the program sees
+ * nothing of it. See docs/performance.md for what else was tried.
+ *
+ * Beside a busy thread the idle class gets next to no time. So while there is
+ * a streak the keeper, an ordinary thread, looks every millisecond whether its
+ * worker did anything. If it did not, the streak is over: the worker becomes an
+ * ordinary thread again. If it did not though there was work (it starved, or
+ * works on something long), it may not have another streak for a while, which
+ * doubles each time. When there is no streak nobody wakes up for anything.
+ *
+ * Leaving the idle class again needs a privilege (CAP_SYS_NICE, or a
+ * RLIMIT_NICE of 20). Without it a streak has spinners instead: one thread of
+ * the idle class on every CPU, so that none falls asleep, and the worker bound
+ * to its CPU, beside which the scheduler then leaves the program.
+ *
+ * Owns:   the scheduling class and the CPUs of the workers' threads.
+ * Locks:  none to be held; near_served() takes none: a worker begins a
+ *         streak, the keeper ends it, the state is atomic.
+ * Errors: 0 or -errno.
+ */
+#ifndef UHMMD_NEAR_H
+#define UHMMD_NEAR_H
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <uhmm/types.h>
+
+#include "conf.h"
+
+/** To keep more CPUs awake for one program is asking too much. */
+#define NEAR_SPINNERS_MAX 8
+
+/** A worker's part. Zeroed: never has a streak. */
+struct near {
+	struct near_keeper *keeper;
+	pid_t tid;
+	_Atomic uint32_t served;	/* rounds of work done */
+	_Atomic bool streak;
+	_Atomic bool settled;		/* what a streak changes is changed */
+	_Atomic uint64_t ended_ns;	/* when the last streak did */
+	cpu_set_t cpus;			/* it may run on outside of a streak */
+	/* the worker's own */
+	uint64_t last_ns;		/* of its last round */
+	uint32_t in_row;		/* rounds that came soon after another */
+	uint64_t not_before_ns;		/* for the next streak */
+	uint64_t pause_ns;		/* to add to that next time */
+	/* the keeper's own */
+	uint32_t seen;			/* served, a tick ago */
+};
+
+/** For statistics. */
+struct near_counters {
+	_Atomic uint64_t streaks;
+	_Atomic uint64_t starved;	/* of them ended that way */
+};
+
+struct near_keeper {
+	enum near_mode mode;		/* not AUTO */
+	struct near_counters count;
+	pthread_mutex_t lock;		/* covers worker[], ending streaks */
+	struct near *worker[CONF_WORKERS_MAX];
+	pthread_t thread;
+	bool running;
+	_Atomic bool stop;
+	_Atomic uint32_t call;		/* futex: a streak began, or stop */
+	pthread_t spinner[NEAR_SPINNERS_MAX];	/* mode SPIN */
+	unsigned int nspinners;
+	_Atomic uint32_t spin;		/* futex: workers they spin for */
+};
+
+/**
+ * near_keeper_init() - find out what is allowed, start what it needs
+ * Return: 0, also when there is nothing to do; -errno
+ */
+UHMM_CHECKED int near_keeper_init(struct near_keeper *k, enum near_mode mode);
+
+/** near_keeper_fini() - accepts a zeroed one; no worker runs any more */
+void near_keeper_fini(struct near_keeper *k);
+
+/** near_mode_name() - as an option says it */
+const char *near_mode_name(enum near_mode mode);
+
+/** near_join() - the calling thread is a worker of @k */
+void near_join(struct near *n, struct near_keeper *k);
+
+/** near_leave() - it is no longer; accepts one that never was */
+void near_leave(struct near *n);
+
+/** near_served() - the worker did something that a program waited for */
+void near_served(struct near *n);
+
+/** near_is_streak() - is there one now? */
+static inline bool near_is_streak(const struct near *n)
+{
+	return atomic_load_explicit(&n->streak, memory_order_relaxed);
+}
+
+#endif
