@@ -160,7 +160,9 @@ void cli_facts_gather(struct cli_facts *f)
 
 const char *cli_facts_engine(const struct cli_facts *f)
 {
-	return (f->uffd_features & NEEDED) == NEEDED ? "copy" : NULL;
+	if ((f->uffd_features & NEEDED) != NEEDED)
+		return NULL;
+	return f->uffd_features & UHMM_UFFD_FEATURE_MOVE ? "move" : "copy";
 }
 
 const char *cli_facts_loop(const struct cli_facts *f)

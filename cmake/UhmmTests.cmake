@@ -5,6 +5,21 @@
 
 set(UHMM_LOOPS uring epoll)
 
+# What runs under uhmm runs with each loop, and that with each engine: with the
+# best there is (auto), which has no name here, and with those that are not it.
+set(UHMM_VARIANTS uring epoll copy.uring copy.epoll)
+
+# uhmm_variant_args(<variant> <out>): options of `uhmm run` and of the scripts
+function(uhmm_variant_args variant out)
+	string(REGEX MATCH "^([a-z]+)\\.([a-z]+)$" engine ${variant})
+	if(engine)
+		set(${out} --engine ${CMAKE_MATCH_1} --loop ${CMAKE_MATCH_2}
+			PARENT_SCOPE)
+	else()
+		set(${out} --loop ${variant} PARENT_SCOPE)
+	endif()
+endfunction()
+
 # Environment every test starts with: the ones a developer may have set for
 # himself must not change what is tested.
 set(UHMM_TEST_ENV
@@ -15,8 +30,8 @@ set(UHMM_TEST_ENV
 #	[TIMEOUT seconds] [RUN_UNDER_UHMM] [UHMM_ARGS ...] [SERIAL] [PLAIN])
 #
 # RUN_UNDER_UHMM: the program is an unmodified one: built without sanitizer,
-# run as `uhmm run --loop L UHMM_ARGS -- program ARGS`, once per loop, as
-# <name>.uring and <name>.epoll. PLAIN: built without sanitizer only.
+# run as `uhmm run --engine E --loop L UHMM_ARGS -- program ARGS`, once per
+# variant, as <name>.uring and so on. PLAIN: built without sanitizer only.
 # SERIAL: never beside another test (timing).
 #
 # What runs under uhmm runs under tests/watchdog, which ends it a little before
@@ -52,10 +67,11 @@ function(uhmm_add_test name)
 			COMMAND $<TARGET_FILE:${name}> ${T_ARGS})
 		return()
 	endif()
-	foreach(loop IN LISTS UHMM_LOOPS)
-		uhmm_add_command_test(${name}.${loop} ${opts}
+	foreach(variant IN LISTS UHMM_VARIANTS)
+		uhmm_variant_args(${variant} variant_args)
+		uhmm_add_command_test(${name}.${variant} ${opts}
 			COMMAND $<TARGET_FILE:uhmm-watchdog> ${patience}
-				${PROJECT_BINARY_DIR}/uhmm run --loop ${loop}
+				${PROJECT_BINARY_DIR}/uhmm run ${variant_args}
 				${T_UHMM_ARGS} -- $<TARGET_FILE:${name}>
 				${T_ARGS})
 	endforeach()

@@ -26,7 +26,7 @@ static const char help[] =
 	"  --device NAME:TYPE:SIZE hmm_dmirrorN, private or coherent, 64G\n"
 	"                          (repeatable); else hmm_dmirror0 and 1, private,\n"
 	"                          64G each, 2 and 3, coherent, 256M each\n"
-	"  --engine auto|copy      how pages are taken from the CPU\n"
+	"  --engine auto|move|copy how pages are taken from the CPU\n"
 	"  --loop auto|uring|epoll how to wait for events\n"
 	"  --near auto|idle|spin|off\n"
 	"                          how to serve a program on the CPU it runs on\n"
@@ -185,15 +185,30 @@ static int take_near(struct conf *c, const char *from, const char *word)
 	return CONF_EXIT_USAGE;
 }
 
-static int take_engine(const char *from, const char *word)
+static const char *const engine_names[] = {
+	[UHMM_ENGINE_AUTO] = "auto",
+	[UHMM_ENGINE_MOVE] = "move",
+	[UHMM_ENGINE_COPY] = "copy",
+};
+
+const char *conf_engine_name(enum uhmm_engine_kind kind)
 {
-	if (!strcmp(word, "auto") || !strcmp(word, "copy"))
-		return -1;
-	if (!strcmp(word, "move") || !strcmp(word, "protect"))
-		uhmm_err("%s %s: not in this version; use auto or copy", from,
-			 word);
+	return engine_names[kind];
+}
+
+static int take_engine(struct conf *c, const char *from, const char *word)
+{
+	for (size_t i = 0; i < sizeof(engine_names) / sizeof(engine_names[0]);
+	     i++)
+		if (!strcmp(word, engine_names[i])) {
+			c->engine = (enum uhmm_engine_kind)i;
+			return -1;
+		}
+	if (!strcmp(word, "protect"))
+		uhmm_err("%s %s: not in this version; use auto, move or copy",
+			 from, word);
 	else
-		uhmm_err("%s %s: must be auto or copy", from, word);
+		uhmm_err("%s %s: must be auto, move or copy", from, word);
 	return CONF_EXIT_USAGE;
 }
 
@@ -246,7 +261,7 @@ static int take(struct conf *c, int opt, const char *arg)
 	case OPT_DEVICE:
 		return take_device(c, arg);
 	case OPT_ENGINE:
-		return take_engine("--engine", arg);
+		return take_engine(c, "--engine", arg);
 	case OPT_LOOP:
 		return take_loop(c, "--loop", arg);
 	case OPT_NEAR:
@@ -299,7 +314,7 @@ static int take_environment(struct conf *c)
 	if (status < 0 && (word = getenv("UHMM_NEAR")) && word[0])
 		status = take_near(c, "UHMM_NEAR", word);
 	if (status < 0 && (word = getenv("UHMM_ENGINE")) && word[0])
-		status = take_engine("UHMM_ENGINE", word);
+		status = take_engine(c, "UHMM_ENGINE", word);
 	return status;
 }
 

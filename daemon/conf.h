@@ -14,6 +14,7 @@
 #include <uhmm/types.h>
 
 #include "loop.h"
+#include "sys/engine.h"
 
 #define CONF_DEVICES_MAX 16
 #define CONF_WORKERS_MAX 64
@@ -38,6 +39,7 @@ struct conf {
 	int socket_fd;			/* a listening socket we inherit, -1 */
 	int ready_fd;			/* gets one byte when we listen, -1 */
 	enum loop_kind loop;
+	enum uhmm_engine_kind engine;	/* of each program */
 	enum near_mode near;
 	unsigned int nworkers;
 	bool parent_death;		/* end with the process that started us */
@@ -63,6 +65,9 @@ UHMM_CHECKED int conf_parse(struct conf *c, int argc, char **argv);
  * Return: NULL; or why not, in a few words
  */
 const char *conf_parse_device(const char *word, struct conf_device *dev);
+
+/** conf_engine_name() - "auto" */
+const char *conf_engine_name(enum uhmm_engine_kind kind);
 
 /** conf_default_socket() - where a daemon for many programs listens */
 void conf_default_socket(char *path, size_t bytes);

@@ -59,9 +59,22 @@ static void wake_mm(struct uhmm_core *hmm, struct uhmm_mm *mm)
 	}
 }
 
-static void *page_ptr(struct uhmm_core *hmm, uhmm_dpfn_t dpfn)
+static uint64_t page_read(struct uhmm_core *hmm, uhmm_dpfn_t dpfn,
+			  uint64_t npages, void *buf)
 {
-	return uhmm_devmem_ptr(&core_of(hmm)->devmem, dpfn);
+	return uhmm_devmem_read(&core_of(hmm)->devmem, dpfn, npages, buf);
+}
+
+static uint64_t page_write(struct uhmm_core *hmm, uhmm_dpfn_t dpfn,
+			   uint64_t npages, const void *buf)
+{
+	return uhmm_devmem_write(&core_of(hmm)->devmem, dpfn, npages, buf);
+}
+
+static void page_clear(struct uhmm_core *hmm, uhmm_dpfn_t dpfn)
+{
+	memset(uhmm_devmem_fill(&core_of(hmm)->devmem, dpfn, 1), 0,
+	       hmm->page_bytes);
 }
 
 static uint64_t now_ns(struct uhmm_core *hmm)
@@ -73,7 +86,9 @@ static uint64_t now_ns(struct uhmm_core *hmm)
 static const struct uhmm_core_ops ops = {
 	.wait = wait_mm,
 	.wake = wake_mm,
-	.page_ptr = page_ptr,
+	.page_read = page_read,
+	.page_write = page_write,
+	.page_clear = page_clear,
 	.now_ns = now_ns,
 };
 
@@ -243,6 +258,24 @@ void core_stop_devices(struct core *c)
 		c->gup_test.ops->stop(&c->gup_test);
 	if (c->exclusive.range)
 		uhmm_memunmap_device_private_pagemap(&c->exclusive);
+}
+
+void core_pages(struct core *c, uhmm_dpfn_t *first, uint64_t *npages)
+{
+	uint64_t end = 0;
+	struct uhmm_list *node;
+
+	*first = UHMM_DPFN(UINT64_MAX);
+	UHMM_LIST_EACH(node, &c->hmm.pagemaps) {
+		const struct uhmm_pagemap *pgmap =
+			UHMM_CONTAINER_OF(node, struct uhmm_pagemap, link);
+
+		if (uhmm_pagemap_first(pgmap).val < first->val)
+			*first = uhmm_pagemap_first(pgmap);
+		if (uhmm_pagemap_end(pgmap).val > end)
+			end = uhmm_pagemap_end(pgmap).val;
+	}
+	*npages = end ? end - first->val : 0;
 }
 
 struct uhmm_device *core_device(struct core *c, uint32_t minor)

@@ -60,6 +60,9 @@ UHMM_CHECKED int core_start_devices(struct core *c,
  *  No open is left. */
 void core_stop_devices(struct core *c);
 
+/** core_pages() - the numbers all device pages there are now lie among */
+void core_pages(struct core *c, uhmm_dpfn_t *first, uint64_t *npages);
+
 /** core_device() - the device of @minor as the wire has it, or NULL */
 struct uhmm_device *core_device(struct core *c, uint32_t minor);
 

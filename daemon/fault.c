@@ -17,6 +17,7 @@
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/uffd.h"
+#include "litter.h"
 
 /* Messages read in one system call. */
 #define BATCH 32
@@ -115,6 +116,17 @@ static void remove_pages(struct session *s, struct uhmm_range r)
 	}
 }
 
+/* MADV_FREE of @r, one mapping, is reported before it is found out that memory
+ * with a file behind it cannot be freed: then nothing happens. */
+static void free_pages(struct session *s, struct uhmm_range r)
+{
+	struct uhmm_vma vma;
+
+	if (s->mm->ops->vma_find(s->mm->ops_ctx, r.start, &vma) == 0 &&
+	    vma.anon && !vma.shared)
+		uhmm_mm_invalidate(s->mm, r, UHMM_NOTIFY_CLEAR, NULL);
+}
+
 /* The kernel says the same of MADV_FREE, which drops nothing here. */
 static void on_remove(struct session *s, const struct uffd_msg *msg)
 {
@@ -125,8 +137,7 @@ static void on_remove(struct session *s, const struct uffd_msg *msg)
 
 	while (zaps_consume(&s->frees, &r, &piece, &free_only)) {
 		if (free_only)
-			uhmm_mm_invalidate(s->mm, piece, UHMM_NOTIFY_CLEAR,
-					   NULL);
+			free_pages(s, piece);
 		else
 			remove_pages(s, piece);
 	}
@@ -205,6 +216,8 @@ static int drain(struct session *s)
 	} while (n == BATCH && s->state != SESSION_DEAD);
 	if (s->mm->gone)
 		session_gone(s);
+	else
+		litter_look(s);
 	return n < 0 ? n : all;
 }
 
@@ -214,7 +227,7 @@ void fault_ready(struct session *s, uint32_t events)
 
 	if (s->state == SESSION_DEAD)
 		return;
-	n = drain(s);
+	n = s->pauses ? 0 : drain(s);
 	if (n >= 0 && !(events & POLLERR))
 		return;
 	uhmm_err_errno(n < 0 ? n : EIO, "userfaultfd of pid %u", s->pid);
@@ -258,9 +271,32 @@ int fault_drain(void *ctx)
 
 	if (s->state == SESSION_DEAD || s->mm->gone)
 		return -ESRCH;
+	if (s->pauses) {
+		co_queue_wait(&s->resumed, 0);
+		return s->mm->gone ? -ESRCH : -EAGAIN;
+	}
 	n = drain(s);
 	if (n < 0)
 		session_dbg(s, "drain: %d", n);
 	stand_aside(s);
 	return s->mm->gone ? -ESRCH : 0;
+}
+
+void fault_pause(struct session *s)
+{
+	s->pauses++;
+}
+
+void fault_resume(struct session *s)
+{
+	int n;
+
+	if (--s->pauses)
+		return;
+	co_queue_wake(&s->resumed);
+	if (s->state == SESSION_DEAD)
+		return;
+	n = drain(s);
+	if (n < 0)
+		session_dbg(s, "drain: %d", n);
 }

@@ -26,7 +26,13 @@ void fault_ready(struct session *s, uint32_t events);
 bool fault_again(struct session *s);
 
 /** fault_drain() - (yields) struct uhmm_engine_env.drain; @ctx is a session:
- *  the same, and let whoever raised an event run on. 0 or -ESRCH */
+ *  the same, and let whoever raised an event run on. 0; -EAGAIN others ran
+ *  meanwhile; -ESRCH */
 UHMM_CHECKED int fault_drain(void *ctx);
+
+/** fault_pause() - nothing of @s is read until fault_resume(), so that its
+ *  program cannot finish a change of its mappings. Calls nest. */
+void fault_pause(struct session *s);
+void fault_resume(struct session *s);
 
 #endif

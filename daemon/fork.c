@@ -363,8 +363,9 @@ static void finish(struct channel *ch)
 	co_queue_wake(&ch->session->forks.over);
 }
 
-/* What is exclusive comes back; pages that both will have are read-only from
- * now on. A program whose system calls cannot wait for us would see them fail instead: it shares nothing. */
+/* What is exclusive comes back; the bytes of device pages that both will have
+ * leave the window that only one has; pages that both will have are read-only
+ * from now on. A program whose system calls cannot wait for us would see them fail instead: it shares nothing. */
 static int share(struct session *s)
 {
 	if (s->hello_flags & UHMM_HELLO_USER_MODE_ONLY)
@@ -376,6 +377,8 @@ static int share(struct session *s)
 		if (back < 0)
 			return (int)back;
 	}
+	if (uhmm_engine_evacuate(s->engine, true))
+		return -EIO;
 	return uhmm_mm_share(s->mm, s->own);
 }
 

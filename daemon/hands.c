@@ -6,6 +6,7 @@
 
 #include "channel.h"
 #include "daemon.h"
+#include "fault.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "wire/fdpass.h"
@@ -24,12 +25,20 @@ static_assert((int)UHMM_ENGINE_ZAP == (int)UHMM_HANDS_ZAP &&
 		      (int)UHMM_ENGINE_COLLAPSE == (int)UHMM_HANDS_COLLAPSE &&
 		      (int)UHMM_ENGINE_TELL == (int)UHMM_HANDS_TELL &&
 		      (int)UHMM_ENGINE_PROTECT == (int)UHMM_HANDS_PROTECT &&
+		      (int)UHMM_ENGINE_RESERVE == (int)UHMM_HANDS_RESERVE &&
+		      1 + 2 * UHMM_ENGINE_MOVES_MAX <= UHMM_WIRE_RANGES_MAX &&
 		      UHMM_ENGINE_HANDS_MAX <= UHMM_WIRE_RANGES_MAX,
 	      "the engine says what the wire can carry");
 
 static bool is_usable(const struct channel *ch)
 {
 	return ch && !ch->closed && !ch->killed;
+}
+
+/* Is @op for the agent alone? */
+static bool is_agents(unsigned int op)
+{
+	return op == UHMM_ENGINE_RESERVE || op == UHMM_ENGINE_SWEEP;
 }
 
 /* Whose hands? The caller's own, or the agent's. NULL: nobody's (yields). */
@@ -68,17 +77,24 @@ static void let_go(struct channel *ch)
 	channel_put(ch);
 }
 
-static void fill(struct uhmm_wire_msg *msg, unsigned int op, uint32_t seq,
-		 const struct uhmm_range *r, unsigned int n)
+/* Take the agent's hands without waiting, for what the caller knows is true now
+ * only. Return: NULL with *@err; -EAGAIN they were busy */
+static struct channel *seize_agent(struct session *s, int *err)
 {
-	uhmm_wire_init(msg, UHMM_WIRE_hands, seq, false);
-	msg->body.hands.op = op;
-	msg->body.hands.nranges = n;
-	for (unsigned int i = 0; i < n; i++) {
-		msg->body.hands.range[i].addr = uhmm_addr_of(r[i].start);
-		msg->body.hands.range[i].bytes =
-			uhmm_bytes_of(uhmm_range_npages(r[i]));
+	struct channel *ch = s->agent;
+
+	if (!is_usable(ch)) {
+		*err = -ENOSYS;
+		return NULL;
 	}
+	if (ch->hands.busy) {
+		/* wait, but then what the caller knew is old */
+		if (seize(ch))
+			let_go(ch);
+		*err = -EAGAIN;
+		return NULL;
+	}
+	return seize(ch) ? ch : NULL;
 }
 
 /* Until the answer is there. A program that we give its memory back to, for
@@ -95,20 +111,30 @@ static void await(struct session *s, struct channel *ch)
 		co_yield();
 }
 
-/* Ask and wait. Return: what the program says; -EPIPE it hung up (yields) */
-static int ask(struct session *s, struct channel *ch, unsigned int op,
-	       const struct uhmm_range *r, unsigned int n)
+static void add(struct uhmm_wire_msg *msg, struct uhmm_range r)
+{
+	struct uhmm_msg_hands *m = &msg->body.hands;
+
+	m->range[m->nranges++] = (struct uhmm_wire_range){
+		.addr = uhmm_addr_of(r.start),
+		.bytes = uhmm_bytes_of(uhmm_range_npages(r)),
+	};
+}
+
+/* Send @msg and wait. Return: what the program says; -EPIPE it hung up
+ * (yields) */
+static int ask(struct session *s, struct channel *ch,
+	       struct uhmm_wire_msg *msg)
 {
 	struct channel_hands *h = &ch->hands;
-	struct uhmm_wire_msg msg;
 	int err;
 
 	h->seq++;
 	h->answered = false;
-	h->nranges = n;
+	h->nranges = msg->body.hands.nranges;
 	h->co = co_self();
-	fill(&msg, op, h->seq, r, n);
-	err = uhmm_wire_send(ch->fd, &msg, NULL, 0);
+	msg->header.seq = h->seq;
+	err = uhmm_wire_send(ch->fd, msg, NULL, 0);
 	if (err) {
 		channel_kill(ch);
 		h->co = NULL;
@@ -119,12 +145,18 @@ static int ask(struct session *s, struct channel *ch, unsigned int op,
 	return h->answered ? h->error : -EPIPE;
 }
 
+/* Does the kernel tell of a removal? */
+static bool drops(unsigned int op)
+{
+	return op == UHMM_ENGINE_ZAP || op == UHMM_ENGINE_SWEEP;
+}
+
 static int expect(struct session *s, unsigned int op,
 		  const struct uhmm_range *r, unsigned int n)
 {
 	int err = 0;
 
-	if (op != UHMM_ENGINE_ZAP)
+	if (!drops(op))
 		return 0;
 	for (unsigned int i = 0; i < n && !err; i++)
 		err = zaps_expect(&s->zaps, r[i]);
@@ -134,32 +166,56 @@ static int expect(struct session *s, unsigned int op,
 static void forget(struct session *s, unsigned int op,
 		   const struct uhmm_range *r, unsigned int n)
 {
-	if (op != UHMM_ENGINE_ZAP)
+	if (!drops(op))
 		return;
 	for (unsigned int i = 0; i < n; i++)
 		zaps_forget(&s->zaps, r[i]);
 }
 
-/* Once, by one pair of hands. -EPIPE: they went away, take others. */
-static int call_once(struct session *s, unsigned int op,
+/* Once, by the hands of @ch, which are seized. -EPIPE: they went away. */
+static int call_once(struct session *s, struct channel *ch, unsigned int op,
 		     const struct uhmm_range *r, unsigned int n)
 {
-	struct channel *ch = choose(s);
+	struct uhmm_wire_msg msg;
 	int err;
+
+	s->d->stats.hands_calls++;
+	uhmm_wire_init(&msg, UHMM_WIRE_hands, 0, false);
+	msg.body.hands.op = op == UHMM_ENGINE_SWEEP ? UHMM_HANDS_ZAP : op;
+	for (unsigned int i = 0; i < n; i++)
+		add(&msg, r[i]);
+	err = expect(s, op, r, n);
+	if (!err)
+		err = ask(s, ch, &msg);
+	forget(s, op, r, n);
+	let_go(ch);
+	return err;
+}
+
+/* By the agent, now or not at all. */
+static int call_agent(struct session *s, unsigned int op,
+		      const struct uhmm_range *r, unsigned int n)
+{
+	int err = -EAGAIN;
+	struct channel *ch = seize_agent(s, &err);
+
+	if (!ch)
+		return err;
+	err = call_once(s, ch, op, r, n);
+	return err == -EPIPE ? -ENOSYS : err;
+}
+
+/* By anybody. -EPIPE: take others. */
+static int call_someone(struct session *s, unsigned int op,
+			const struct uhmm_range *r, unsigned int n)
+{
+	struct channel *ch = choose(s);
 
 	if (s->state == SESSION_DEAD)
 		return -ESRCH;
 	if (!ch)
 		return -EIO;
-	if (!seize(ch))
-		return -EPIPE;
-	s->d->stats.hands_calls++;
-	err = expect(s, op, r, n);
-	if (!err)
-		err = ask(s, ch, op, r, n);
-	forget(s, op, r, n);
-	let_go(ch);
-	return err;
+	return seize(ch) ? call_once(s, ch, op, r, n) : -EPIPE;
 }
 
 int hands_call(void *ctx, unsigned int op, const struct uhmm_range *r,
@@ -168,10 +224,40 @@ int hands_call(void *ctx, unsigned int op, const struct uhmm_range *r,
 	struct session *s = ctx;
 	int err;
 
-	do
-		err = call_once(s, op, r, n);
-	while (err == -EPIPE);
+	if (is_agents(op))
+		err = call_agent(s, op, r, n);
+	else
+		do
+			err = call_someone(s, op, r, n);
+		while (err == -EPIPE);
 	return s->state == SESSION_DEAD ? -ESRCH : err;
+}
+
+int hands_move(void *ctx, struct uhmm_range open,
+	       const struct uhmm_engine_move *m, unsigned int n)
+{
+	struct session *s = ctx;
+	struct uhmm_wire_msg msg;
+	int err = -EAGAIN;
+	struct channel *ch = seize_agent(s, &err);
+
+	if (!ch)
+		return s->state == SESSION_DEAD ? -ESRCH : err;
+	s->d->stats.hands_calls++;
+	uhmm_wire_init(&msg, UHMM_WIRE_hands, 0, false);
+	msg.body.hands.op = UHMM_HANDS_MOVE;
+	add(&msg, open);
+	for (unsigned int i = 0; i < n; i++) {
+		add(&msg, uhmm_range_of(m[i].from, m[i].npages));
+		add(&msg, uhmm_range_of(m[i].to, m[i].npages));
+	}
+	fault_pause(s);
+	err = ask(s, ch, &msg);
+	let_go(ch);
+	fault_resume(s);
+	if (s->state == SESSION_DEAD)
+		return -ESRCH;
+	return err == -EPIPE ? -ENOSYS : err;
 }
 
 /* What the program says went wrong. It cannot say that it is gone. */

@@ -18,6 +18,7 @@
 #include <uhmm/types.h>
 
 struct channel;
+struct uhmm_engine_move;
 struct uhmm_wire_msg;
 
 /** hands_call() - (yields) struct uhmm_engine_env.hands; @ctx is a session
@@ -25,6 +26,11 @@ struct uhmm_wire_msg;
  *  -EIO nobody there to do it */
 UHMM_CHECKED int hands_call(void *ctx, unsigned int op,
 			    const struct uhmm_range *r, unsigned int n);
+
+/** hands_move() - (yields) struct uhmm_engine_env.move; @ctx is a session.
+ *  Only the agent can: it has the program's own userfaultfd. */
+UHMM_CHECKED int hands_move(void *ctx, struct uhmm_range open,
+			    const struct uhmm_engine_move *m, unsigned int n);
 
 /** hands_answer() - @msg came on @ch. Return: false: nobody asked */
 bool hands_answer(struct channel *ch, const struct uhmm_wire_msg *msg);

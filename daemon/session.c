@@ -142,6 +142,7 @@ static int make_engine(struct session *s)
 	struct uhmm_engine_env env = {
 		.ctx = s,
 		.hands = hands_call,
+		.move = hands_move,
 		.drain = fault_drain,
 		.lock = env_lock,
 		.unlock = env_unlock,
@@ -152,9 +153,11 @@ static int make_engine(struct session *s)
 		.devmem = &s->d->core.devmem,
 		.user_mode_only = s->hello_flags & UHMM_HELLO_USER_MODE_ONLY,
 	};
-	int err = uhmm_engine_copy_create(&s->engine, &s->fds,
-					  s->uffd_features, &env);
+	int err;
 
+	core_pages(&s->d->core, &env.first, &env.npages);
+	err = uhmm_engine_any_create(&s->engine, s->d->conf.engine, &s->fds,
+				     s->uffd_features, &env);
 	if (!err)
 		uhmm_engine_keep_off(s->engine, s->own);
 	return err;
@@ -189,6 +192,7 @@ static struct session *new_session(struct worker *w,
 	s->uffd_features = parts->uffd_features;
 	uhmm_list_init(&s->channels);
 	co_queue_init(&s->agent_came);
+	co_queue_init(&s->resumed);
 	co_queue_init(&s->forks.over);
 	co_queue_init(&s->forks.idle);
 	co_queue_init(&s->fences_changed);
@@ -222,6 +226,7 @@ int session_create(struct worker *w, const struct session_parts *parts,
 		goto del_slot;
 	uhmm_list_add_tail(&d->sessions, &s->link);
 	d->stats.sessions++;
+	d->stats.engine = uhmm_engine_name(s->engine);
 	*out = s;
 	return 0;
 
@@ -300,6 +305,7 @@ void session_gone(struct session *s)
 	uhmm_mm_exit(s->mm);
 	kill_channels(s, NULL);
 	co_queue_wake(&s->agent_came);
+	co_queue_wake(&s->resumed);
 	co_queue_wake(&s->forks.over);
 	co_queue_wake(&s->forks.idle);
 	if (co_spawn(&s->w->sched, bury, s))
@@ -321,6 +327,7 @@ static void close_session(void *arg)
 		uhmm_engine_tidy_fences(s->engine);
 	if (err && err != -ESRCH)
 		uhmm_err_errno(err, "pages of pid %u are lost", s->pid);
+	uhmm_engine_close(s->engine);
 	session_gone(s);
 	session_put(s);
 }

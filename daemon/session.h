@@ -88,6 +88,9 @@ struct session {
 	struct session_forks forks;
 	struct co_queue fences_changed;	/* wait until nobody changes one */
 	bool tidying_fences;		/* a job is to tidy fences */
+	unsigned int pauses;		/* > 0: its events are not read */
+	struct co_queue resumed;	/* ... wait until they are */
+	bool cleaning;			/* a job is to clean its window */
 	unsigned int dry;		/* drains in a row (fault.c) */
 	uint64_t dry_ns;		/* when the last was */
 };

@@ -178,7 +178,9 @@ static void print_all(FILE *f, struct daemon *d)
 {
 	struct sums total = { .now = 0 };
 
-	fprintf(f, "{\"engine\": \"copy\", \"loop\": \"%s\", \"wall_s\": %.6f",
+	fprintf(f, "{\"engine\": \"%s\", \"loop\": \"%s\", \"wall_s\": %.6f",
+		d->stats.engine ? d->stats.engine :
+				  conf_engine_name(d->conf.engine),
 		d->worker[0].loop.ops->name,
 		(double)(co_now_ns() - d->stats.start_ns) / 1e9);
 	number(f, "metadata_bytes",

@@ -34,6 +34,7 @@ uint64_t stats_percentile(const struct latency *l, double percent);
 
 struct stats {
 	uint64_t start_ns;
+	const char *engine;	/* of the session made last; NULL: none */
 	uint64_t sessions;		/* attached so far */
 	uint64_t opens;
 	uint64_t requests;

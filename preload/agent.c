@@ -69,7 +69,7 @@ static void keep_only(long a, long b)
 }
 
 /* Hands until the daemon is gone. */
-static void serve(int sock)
+static void serve(int sock, int uffd)
 {
 	struct uhmm_wire_msg msg;
 	int fds[UHMM_WIRE_FDS_MAX];
@@ -80,7 +80,7 @@ static void serve(int sock)
 		if (msg.header.id != UHMM_WIRE_hands ||
 		    (msg.header.flags & UHMM_WIRE_REPLY))
 			break;
-		if (uhmm_hands_serve(sock, &msg) < 0)
+		if (uhmm_hands_serve(sock, uffd, &msg) < 0)
 			break;
 	}
 	(void)uhmm_sys1(SYS_close, sock);
@@ -103,7 +103,7 @@ static void run(void *unused)
 	keep_only(sock, uffd);
 	atomic_store(&agent.started, 1);
 	uhmm_futex_wake(&agent.started, 1);
-	serve(sock);
+	serve(sock, uffd);
 	set_state(UHMM_AGENT_ORPHANED);
 	uhmm_orphan_run(uffd, agent.page_bytes, watch);
 	set_state(UHMM_AGENT_FINISHED);
@@ -154,6 +154,7 @@ bool uhmm_agent_is(long tid)
 
 void uhmm_agent_forget(void)
 {
+	uhmm_hands_forget();
 	uhmm_ownfd_close(&agent.own);
 	atomic_store(&agent.tid, 0);
 	atomic_store(&agent.state, UHMM_AGENT_NONE);

@@ -29,7 +29,7 @@ int uhmm_converse(int sock, struct uhmm_wire_msg *msg,
 		if (err && err != -EMFILE)
 			return err;
 		if (!err && is_hands(&msg->header))
-			err = uhmm_hands_serve(sock, msg);
+			err = uhmm_hands_serve(sock, -1, msg);
 		else if (answers(&msg->header, &request))
 			return err;
 		else

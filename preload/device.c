@@ -132,12 +132,10 @@ static void populate(void *addr, size_t bytes, int prot)
 				MADV_POPULATE_READ);
 }
 
-/* No such thing in this driver, or no daemon to ask? */
-static int without_map(void)
+/* No such thing in this driver, or nobody who answers? */
+static int without_map(const struct uhmm_wire_msg *msg)
 {
-	struct uhmm_session_ref ref;
-
-	return uhmm_session_have(&ref) ? -EIO : -ENODEV;
+	return msg->header.flags & UHMM_WIRE_REPLY ? -ENODEV : -EIO;
 }
 
 void *uhmm_device_mmap(struct uhmm_wire_token dev, void *addr, size_t bytes,
@@ -157,7 +155,7 @@ void *uhmm_device_mmap(struct uhmm_wire_token dev, void *addr, size_t bytes,
 	msg.body.mmap.flags = (uint32_t)flags;
 	err = uhmm_request(&msg, &fd, UHMM_REQUEST_ATTACH);
 	if (err)
-		return fail_map(err == -ENODEV ? without_map() : err);
+		return fail_map(err == -ENODEV ? without_map(&msg) : err);
 	map = libc_mmap(addr, bytes, prot, flags & ~MAP_POPULATE, fd, 0);
 	(void)uhmm_sys1(SYS_close, fd);
 	if (map != MAP_FAILED)

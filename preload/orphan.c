@@ -3,6 +3,7 @@
 #include "orphan.h"
 
 #include "env.h"
+#include "hands.h"
 #include "smaps.h"
 #include "uffd_abi.h"
 
@@ -315,7 +316,7 @@ static int pass(struct orphan *o)
 	o->dirty = false;
 	/* shared memory is watched at most: what is not there is in its file */
 	while (uhmm_smaps_next(&o->smaps, &start, &end))
-		if (!o->smaps.shared)
+		if (!o->smaps.shared && !uhmm_hands_is_window(start, end))
 			bury(o, start, end,
 			     o->no_poison && !o->smaps.accessible);
 	uhmm_smaps_fini(&o->smaps);

@@ -32,6 +32,23 @@ struct uhmm_uffdio_poison {
 };
 #define UHMM_UFFDIO_POISON _IOWR(0xAA, 0x08, struct uhmm_uffdio_poison)
 
+struct uhmm_uffdio_move {
+	uint64_t dst;
+	uint64_t src;
+	uint64_t len;
+	uint64_t mode;
+	int64_t move;		/* (out) bytes, or -errno */
+};
+#define UHMM_UFFDIO_MOVE _IOWR(0xAA, 0x05, struct uhmm_uffdio_move)
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #define MADV_POPULATE_WRITE 23

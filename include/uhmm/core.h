@@ -25,8 +25,20 @@ struct uhmm_core_ops {
 	/** wake() - all who wait for @mm look again */
 	void (*wake)(struct uhmm_core *core, struct uhmm_mm *mm);
 
-	/** page_ptr() - the bytes of device page @dpfn, in this process */
-	void *(*page_ptr)(struct uhmm_core *core, uhmm_dpfn_t dpfn);
+	/**
+	 * page_read() - the bytes of the device pages [@dpfn, +@npages),
+	 * wherever they are, to @buf
+	 * page_write() - and @buf to them
+	 * Return: pages done; fewer when the program that has the bytes of the
+	 * next one is gone
+	 */
+	uint64_t (*page_read)(struct uhmm_core *core, uhmm_dpfn_t dpfn,
+			      uint64_t npages, void *buf);
+	uint64_t (*page_write)(struct uhmm_core *core, uhmm_dpfn_t dpfn,
+			       uint64_t npages, const void *buf);
+
+	/** page_clear() - device page @dpfn, which nobody has used, is zeros */
+	void (*page_clear)(struct uhmm_core *core, uhmm_dpfn_t dpfn);
 
 	/** now_ns() - monotonic time */
 	uint64_t (*now_ns)(struct uhmm_core *core);

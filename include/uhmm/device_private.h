@@ -95,9 +95,18 @@ static inline uint64_t uhmm_device_private_page_to_offset(
 	return page->dpfn.val;
 }
 
-/** uhmm_device_private_ptr() - the bytes of device page @dpfn; those of the next
- *  page of the same device follow */
-void *uhmm_device_private_ptr(struct uhmm_core *core, uhmm_dpfn_t dpfn);
+/**
+ * uhmm_device_private_read() - the bytes of [@dpfn, +@npages), pages of one
+ * device that are in use, to @buf
+ * uhmm_device_private_write() - and @buf to them
+ * Device memory need not be in this process: there is no pointer to it.
+ * Return: pages done; fewer when the program that has the bytes of the next one
+ * is gone
+ */
+uint64_t uhmm_device_private_read(struct uhmm_core *core, uhmm_dpfn_t dpfn,
+				  uint64_t npages, void *buf);
+uint64_t uhmm_device_private_write(struct uhmm_core *core, uhmm_dpfn_t dpfn,
+				   uint64_t npages, const void *buf);
 
 /** uhmm_pagemap_of() - the pagemap that @dpfn is of, or NULL */
 struct uhmm_pagemap *uhmm_pagemap_of(struct uhmm_core *core, uhmm_dpfn_t dpfn);

@@ -38,22 +38,46 @@ static uint64_t system_run(struct dmirror *m, uhmm_vpn_t vpn, uhmm_vpn_t end,
 	return n;
 }
 
-/* One page that is on the device, or a run that is not. Return: pages done,
+/* Pages from @vpn on, up to @end, that have an entry and are on the device one
+ * behind the other, from @dpfn on. */
+static uint64_t device_run(struct dmirror *m, uhmm_vpn_t vpn, uhmm_vpn_t end,
+			   uint64_t need, uhmm_dpfn_t dpfn)
+{
+	uint64_t n = 1;
+	uhmm_dpfn_t next;
+
+	while (vpn.val + n < end.val &&
+	       (uhmm_dmirror_entry(m, UHMM_VPN(vpn.val + n)) & need) == need &&
+	       uhmm_dmirror_is_own(m, UHMM_VPN(vpn.val + n), &next) &&
+	       next.val == dpfn.val + n)
+		n++;
+	return n;
+}
+
+/* The same for device pages. Return: pages done */
+static int64_t move_device(struct dmirror *m, uhmm_dpfn_t dpfn, uint64_t npages,
+			   unsigned char *buf, bool write)
+{
+	struct uhmm_core *core = m->dev->core;
+
+	return (int64_t)(write ? uhmm_device_private_write(core, dpfn, npages,
+							   buf) :
+				 uhmm_device_private_read(core, dpfn, npages,
+							  buf));
+}
+
+/* A run of pages that are on the device, or that are not. Return: pages done,
  * 0 when the page at @vpn is gone; -ESRCH. */
 static int64_t copy_some(struct dmirror *m, uhmm_vpn_t vpn, uhmm_vpn_t end,
 			 unsigned char *buf, bool write, uint64_t need)
 {
-	uint64_t bytes = uhmm_core_page_bytes(m->dev->core);
 	uhmm_dpfn_t dpfn;
 	int64_t done;
 
-	if (uhmm_dmirror_is_own(m, vpn, &dpfn)) {
-		unsigned char *page =
-			uhmm_device_private_ptr(m->dev->core, dpfn);
-
-		memcpy(write ? page : buf, write ? buf : page, bytes);
-		return 1;
-	}
+	if (uhmm_dmirror_is_own(m, vpn, &dpfn))
+		return move_device(m, dpfn,
+				   device_run(m, vpn, end, need, dpfn), buf,
+				   write);
 	done = move_system(m, vpn, system_run(m, vpn, end, need), buf, write);
 	if (done == 0)
 		uhmm_dmirror_forget(m, uhmm_range_of(vpn, 1));

@@ -66,9 +66,16 @@ uint64_t uhmm_core_now_ns(struct uhmm_core *core)
 
 /* ---- device pages ---- */
 
-void *uhmm_device_private_ptr(struct uhmm_core *core, uhmm_dpfn_t dpfn)
+uint64_t uhmm_device_private_read(struct uhmm_core *core, uhmm_dpfn_t dpfn,
+				  uint64_t npages, void *buf)
 {
-	return core->ops->page_ptr(core, dpfn);
+	return core->ops->page_read(core, dpfn, npages, buf);
+}
+
+uint64_t uhmm_device_private_write(struct uhmm_core *core, uhmm_dpfn_t dpfn,
+				   uint64_t npages, const void *buf)
+{
+	return core->ops->page_write(core, dpfn, npages, buf);
 }
 
 int uhmm_device_private_offset_to_page(struct uhmm_core *core, uint64_t offset,

@@ -26,7 +26,7 @@
 /* Runs handed to the engine in one call. */
 #define NRUNS 64
 /* How often pages are tried that the program's mappings moved around. */
-#define TAKE_TRIES 8
+#define TAKE_TRIES 64
 
 static uint64_t npages_of(const struct uhmm_migrate_vma *args)
 {
@@ -406,50 +406,50 @@ static bool next_run(struct uhmm_migrate_vma *args, uint64_t *i,
 	return true;
 }
 
-/* Note what became of @run. Return: part of it is worth another look. */
-static bool note_taken(struct uhmm_migrate_vma *args,
-		       const struct uhmm_run *run)
+/* Note what became of @run. Return: pages of which that is known now. */
+static uint64_t note_taken(struct uhmm_migrate_vma *args,
+			   const struct uhmm_run *run)
 {
 	uint64_t first = run->vpn.val - args->range.start.val;
 
 	for (uint64_t j = 0; j < run->done; j++)
 		set(args->taken, first + j);
-	if (run->done < run->npages && run->error == -EAGAIN)
-		return true;
-	for (uint64_t j = run->done; j < run->npages; j++)
-		stays(args, first + j);
-	return false;
+	if (run->done == run->npages || run->error == -EAGAIN)
+		return run->done;
+	stays(args, first + run->done);
+	return run->done + 1;
 }
 
-/* Take what can be taken. Return: something changed under it, look again. */
-static bool take_some(struct uhmm_migrate_vma *args)
+/* Take what can be taken, or some of it. Return: pages of which it is known
+ * now whether they go; 0: none is left, or nothing came of it */
+static uint64_t take_some(struct uhmm_migrate_vma *args, bool *left)
 {
 	struct uhmm_run run[NRUNS];
-	unsigned int nruns;
-	bool again = false;
-	uint64_t i = 0;
+	unsigned int nruns = 0;
+	uint64_t i = 0, known = 0;
 
-	do {
-		bool failed;
-
-		nruns = 0;
-		while (nruns < NRUNS && next_run(args, &i, &run[nruns]))
-			nruns++;
-		failed = nruns && args->mm->ops->take(args->mm->ops_ctx, run,
-						      nruns);
-		for (unsigned int k = 0; k < nruns; k++) {
-			if (failed)
-				run[k].done = run[k].error = 0;
-			again |= note_taken(args, &run[k]);
-		}
-	} while (nruns == NRUNS);
-	return again;
+	while (nruns < NRUNS && next_run(args, &i, &run[nruns]))
+		nruns++;
+	*left = nruns > 0;
+	if (!nruns || args->mm->ops->take(args->mm->ops_ctx, run, nruns)) {
+		*left = false;
+		return 0;
+	}
+	for (unsigned int k = 0; k < nruns; k++)
+		known += note_taken(args, &run[k]);
+	return known;
 }
 
+/* What could not be taken may be possible once its mapping was looked at
+ * again, but not for ever. */
 static void take_all(struct uhmm_migrate_vma *args)
 {
-	for (int i = 0; i < TAKE_TRIES && take_some(args); i++)
-		;
+	bool left = true;
+	int tries = 0;
+
+	while (left && tries < TAKE_TRIES)
+		if (!take_some(args, &left))
+			tries++;
 	for (uint64_t i = 0; i < npages_of(args); i++)
 		if (!uhmm_migrate_pfn_is_device(args->src[i]) &&
 		    !is_set(args->taken, i))
@@ -478,9 +478,8 @@ static void clear_page(const struct uhmm_migrate_vma *args, uint64_t i)
 	struct uhmm_core *core = args->mm->core;
 
 	if (is_set(args->in_place, i))
-		memset(core->ops->page_ptr(
-			       core, uhmm_migrate_pfn_to_dpfn(args->dst[i])),
-		       0, core->page_bytes);
+		core->ops->page_clear(core,
+				      uhmm_migrate_pfn_to_dpfn(args->dst[i]));
 }
 
 /* The run of such pages from page *@i on, which moves behind it; empty when

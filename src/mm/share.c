@@ -9,10 +9,12 @@
 /* Pages looked at at once. */
 #define PIECE 512
 
-/* A page that a write would change in place. */
+/* A page that a write would change in place. One that still is a file's is
+ * replaced by its first write, fork or not. */
 static bool is_writable(uint8_t pte)
 {
-	return (pte & UHMM_PTE_PRESENT) && !(pte & UHMM_PTE_WP);
+	return (pte & UHMM_PTE_PRESENT) &&
+	       !(pte & (UHMM_PTE_WP | UHMM_PTE_FILE));
 }
 
 static int protect_piece(struct uhmm_mm *mm, struct uhmm_range r)
@@ -36,13 +38,16 @@ static int protect_piece(struct uhmm_mm *mm, struct uhmm_range r)
 	return err;
 }
 
-static int protect_all(struct uhmm_mm *mm, struct uhmm_range r)
+/* Of a mapping with a file behind it the copies alone are watched, which
+ * protect() sees to: what else there is shall be faulted in as ever. */
+static int protect_all(struct uhmm_mm *mm, struct uhmm_range r, bool anon)
 {
 	int err = 0;
 
 	if (!uhmm_range_npages(r))
 		return 0;
-	err = mm->ops->watch(mm->ops_ctx, r);
+	if (anon)
+		err = mm->ops->watch(mm->ops_ctx, r);
 	while (!err && !mm->gone && r.start.val < r.end.val) {
 		/* what is protected in parts is no huge page any more */
 		uint64_t n = PIECE - r.start.val % PIECE;
@@ -61,20 +66,21 @@ static int share_vma(struct uhmm_mm *mm, const struct uhmm_vma *vma,
 	struct uhmm_range before = vma->range, behind = vma->range;
 	int err;
 
-	if (vma->shared || vma->special ||
+	if (vma->shared || vma->pfnmap || (vma->special && vma->anon) ||
 	    !mm->ops->is_forked(mm->ops_ctx, vma->range.start))
 		return 0;
 	uhmm_mm_invalidate(mm, vma->range, UHMM_NOTIFY_PROTECTION, NULL);
-	if (!vma->anon || vma->hugetlb)
+	/* the child knows of no fences */
+	if (vma->hugetlb || vma->by_fence || !(vma->anon || vma->write))
 		return 0;
 	if (!uhmm_range_overlaps(vma->range, except))
-		return protect_all(mm, vma->range);
+		return protect_all(mm, vma->range, vma->anon);
 	before = uhmm_range_clip(before, (struct uhmm_range){ before.start,
 							      except.start });
 	behind = uhmm_range_clip(behind,
 				 (struct uhmm_range){ except.end, behind.end });
-	err = protect_all(mm, before);
-	return err ? err : protect_all(mm, behind);
+	err = protect_all(mm, before, vma->anon);
+	return err ? err : protect_all(mm, behind, vma->anon);
 }
 
 /* Does anybody want to know when a page is copied? */

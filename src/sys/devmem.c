@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys/devmem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 void uhmm_devmem_init(struct uhmm_devmem *dm)
 {
 	*dm = (struct uhmm_devmem){ .n = 0 };
+	uhmm_list_init(&dm->windows);
 }
 
 void uhmm_devmem_fini(struct uhmm_devmem *dm)
@@ -154,6 +156,120 @@ void *uhmm_devmem_ptr(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn)
 	return uhmm_devmem_span(dm, dpfn, 1);
 }
 
+void uhmm_devmem_add_window(struct uhmm_devmem *dm, struct uhmm_window *w)
+{
+	uhmm_list_add_tail(&dm->windows, &w->link);
+}
+
+/* No window but @but has the bytes of [@dpfn, +@npages). */
+static void drop(struct uhmm_devmem *dm, const struct uhmm_window *but,
+		 uhmm_dpfn_t dpfn, uint64_t npages)
+{
+	while (npages) {
+		struct uhmm_window *w;
+		uint64_t n = uhmm_devmem_place(dm, dpfn, npages, &w);
+
+		if (w && w != but)
+			uhmm_window_drop(w, dpfn, n);
+		dpfn.val += n;
+		npages -= n;
+	}
+}
+
+void uhmm_devmem_forget(struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+			uint64_t npages)
+{
+	drop(dm, NULL, dpfn, npages);
+}
+
+void *uhmm_devmem_fill(struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+		       uint64_t npages)
+{
+	drop(dm, NULL, dpfn, npages);
+	return uhmm_devmem_span(dm, dpfn, npages);
+}
+
+void uhmm_devmem_hold(struct uhmm_devmem *dm, struct uhmm_window *w,
+		      uhmm_dpfn_t dpfn, uint64_t npages)
+{
+	drop(dm, w, dpfn, npages);
+	uhmm_window_hold(w, dpfn, npages);
+}
+
+uint64_t uhmm_devmem_place(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+			   uint64_t npages, struct uhmm_window **w)
+{
+	struct uhmm_list *node;
+
+	*w = NULL;
+	assert(dm->windows.next);	/* init() was called */
+	UHMM_LIST_EACH(node, &dm->windows) {
+		struct uhmm_window *one =
+			UHMM_CONTAINER_OF(node, struct uhmm_window, link);
+		bool held;
+		uint64_t n = uhmm_window_run(one, dpfn, npages, &held);
+
+		npages = n;
+		if (!held)
+			continue;
+		*w = one;
+		break;
+	}
+	return npages;
+}
+
+/* Pages at the front of [@dpfn, +@npages) that are in one place. */
+static uint64_t copy_some(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+			  uint64_t *npages, unsigned char *buf, bool write)
+{
+	struct uhmm_window *w;
+	unsigned char *span;
+	int64_t n;
+
+	*npages = uhmm_devmem_place(dm, dpfn, *npages, &w);
+	if (w) {
+		n = write ? uhmm_window_write(w, dpfn, *npages, buf) :
+			    uhmm_window_read(w, dpfn, *npages, buf);
+		return n < 0 ? 0 : (uint64_t)n;
+	}
+	span = uhmm_devmem_span(dm, dpfn, *npages);
+	if (!span)
+		return 0;
+	memcpy(write ? span : buf, write ? buf : span, uhmm_bytes_of(*npages));
+	return *npages;
+}
+
+static uint64_t copy_all(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+			 uint64_t npages, unsigned char *buf, bool write)
+{
+	uint64_t done = 0;
+
+	while (done < npages) {
+		uint64_t want = npages - done;
+		uint64_t n = copy_some(dm, UHMM_DPFN(dpfn.val + done), &want,
+				       buf + uhmm_bytes_of(done), write);
+
+		done += n;
+		if (n < want)
+			break;
+	}
+	return done;
+}
+
+uint64_t uhmm_devmem_read(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+			  uint64_t npages, void *buf)
+{
+	return copy_all(dm, dpfn, npages, buf, false);
+}
+
+uint64_t uhmm_devmem_write(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+			   uint64_t npages, const void *buf)
+{
+	/* written from, not to */
+	return copy_all(dm, dpfn, npages, (unsigned char *)(uintptr_t)buf,
+			true);
+}
+
 int uhmm_devmem_discard(struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
 			uint64_t npages)
 {
@@ -162,6 +278,7 @@ int uhmm_devmem_discard(struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
 
 	if (!r)
 		return -ENOENT;
+	drop(dm, NULL, dpfn, npages);
 	return uhmm_memfd_discard(&r->mem, offset, uhmm_bytes_of(npages));
 }
 

@@ -48,6 +48,7 @@ void uhmm_engine_destroy(struct uhmm_engine *engine)
 {
 	if (!engine)
 		return;
+	uhmm_window_fini(&engine->window);
 	uhmm_trapset_fini(&engine->trapped);
 	uhmm_trapset_fini(&engine->watched);
 	uhmm_trapset_fini(&engine->unforked);
@@ -79,6 +80,7 @@ bool uhmm_engine_trapped(const struct uhmm_engine *engine, uhmm_vpn_t vpn)
 
 void uhmm_engine_note_unmap(struct uhmm_engine *engine, struct uhmm_range r)
 {
+	uhmm_engine_lose_window(engine, r);
 	uhmm_trapset_remove(&engine->trapped, r);
 	uhmm_trapset_remove(&engine->watched, r);
 	uhmm_trapset_remove(&engine->unforked, r);
@@ -162,6 +164,9 @@ static int protect_once(struct uhmm_engine *e, struct uhmm_range r,
 		if (uhmm_uffd_classify(err) != UHMM_UFFD_RETRY)
 			return err;
 		err = uhmm_engine_catch_up(e);
+		/* to set it again does no harm, whoever ran meanwhile */
+		if (err == -EAGAIN && (mode & UFFDIO_WRITEPROTECT_MODE_WP))
+			continue;
 		if (err)
 			return err;
 	}

@@ -30,15 +30,29 @@ enum uhmm_engine_hands {
 	UHMM_ENGINE_POPULATE_READ = 2,	/* MADV_POPULATE_READ */
 	UHMM_ENGINE_POPULATE_WRITE = 3,	/* MADV_POPULATE_WRITE */
 	UHMM_ENGINE_COLLAPSE = 4,	/* MADV_COLLAPSE */
+	UHMM_ENGINE_RESERVE = 5,	/* an inaccessible private mapping
+					 * exactly there; -EEXIST */
 	UHMM_ENGINE_TELL = 32,		/* nothing to the range; from now on a
 					 * fault that no userfaultfd serves is
 					 * told, and so is what happens to
 					 * mappings without an event */
 	UHMM_ENGINE_PROTECT = 40,	/* + PROT_*: mprotect; includes TELL */
+	UHMM_ENGINE_SWEEP = 64,		/* ZAP by the hands that move, at once or
+					 * not at all (-EAGAIN: they were busy);
+					 * RESERVE is theirs, too */
 };
 
 /** Ranges one hands() call may carry. */
 #define UHMM_ENGINE_HANDS_MAX 64
+
+/** Pages that change their place within a program. */
+struct uhmm_engine_move {
+	uhmm_vpn_t from, to;
+	uint64_t npages;
+};
+
+/** Moves one move() call may carry. */
+#define UHMM_ENGINE_MOVES_MAX 31
 
 /**
  * struct uhmm_engine_env - what an engine needs of the daemon
@@ -46,6 +60,15 @@ enum uhmm_engine_hands {
  * @hands:  (yields) the program does @op to each range, in order, until one
  *          fails; n <= UHMM_ENGINE_HANDS_MAX. Returns 0, the -errno of the one
  *          that failed, -ESRCH the program is gone. Called with the lock.
+ * @move:   (yields) the program makes @open accessible, moves @n lists of pages
+ *          in order until one fails, and makes @open inaccessible again. From
+ *          the call until it returns no event of the program is read, so that
+ *          it fails with -EAGAIN when the program changes its mappings: what
+ *          the caller knew of them when it called is true of every page that
+ *          was moved. 0; -EAGAIN events had to be read, or the hands were busy;
+ *          -ENOSYS there are no hands that can; the -errno of the move that
+ *          failed; -ESRCH. Which pages were moved when it fails is for the
+ *          caller to find out. NULL: nobody can.
  * @drain:  (yields) called with the lock after -EAGAIN: reads and handles the
  *          pending events. The one who raised an event must get a chance to
  *          run before it returns (sched_yield()), or the caller spins; but to
@@ -62,11 +85,15 @@ enum uhmm_engine_hands {
  *          soon, by a job. Called with the lock, must not yield.
  * @devmem: where device pages are
  * @user_mode_only: the userfaultfd does not serve faults that the kernel takes
+ * @first, @npages: numbers among which all device pages are; only a window
+ *          depends on it: what is outside is copied
  */
 struct uhmm_engine_env {
 	void *ctx;
 	int (*hands)(void *ctx, unsigned int op, const struct uhmm_range *r,
 		     unsigned int n);
+	int (*move)(void *ctx, struct uhmm_range open,
+		    const struct uhmm_engine_move *m, unsigned int n);
 	int (*drain)(void *ctx);
 	void (*lock)(void *ctx);
 	void (*unlock)(void *ctx);
@@ -76,6 +103,8 @@ struct uhmm_engine_env {
 	void (*tidy_fences)(void *ctx);
 	struct uhmm_devmem *devmem;
 	bool user_mode_only;
+	uhmm_dpfn_t first;
+	uint64_t npages;
 };
 
 /** Descriptors of the program. Not owned; they outlive the engine. */
@@ -87,10 +116,18 @@ struct uhmm_engine_fds {
 	int pidfd;
 };
 
+/** Which engine. Values as in options. */
+enum uhmm_engine_kind {
+	UHMM_ENGINE_AUTO,	/* the first that can */
+	UHMM_ENGINE_MOVE,
+	UHMM_ENGINE_COPY,
+};
+
 /** What an engine has done so far. */
 struct uhmm_engine_stats {
 	uint64_t pages_taken;
 	uint64_t pages_given;
+	uint64_t pages_moved;	/* of both, without a copy */
 	uint64_t pages_zero;	/* given as zeros, no device page */
 	uint64_t hands_calls;
 	uint64_t retries;	/* -EAGAIN of the kernel */
@@ -111,13 +148,61 @@ UHMM_CHECKED int uhmm_engine_copy_create(struct uhmm_engine **engine,
 					 uint64_t uffd_features,
 					 const struct uhmm_engine_env *env);
 
+/**
+ * uhmm_engine_move_create() - the engine that moves (Linux 6.8)
+ * Return: 0; -ENOMEM; -EOPNOTSUPP the features or @env lack moving
+ */
+UHMM_CHECKED int uhmm_engine_move_create(struct uhmm_engine **engine,
+					 const struct uhmm_engine_fds *fds,
+					 uint64_t uffd_features,
+					 const struct uhmm_engine_env *env);
+
+/**
+ * uhmm_engine_any_create() - an engine of this kind, or the best there is
+ * Return: 0; -ENOMEM; -EOPNOTSUPP that one cannot work with these features
+ */
+UHMM_CHECKED int uhmm_engine_any_create(struct uhmm_engine **engine,
+					enum uhmm_engine_kind kind,
+					const struct uhmm_engine_fds *fds,
+					uint64_t uffd_features,
+					const struct uhmm_engine_env *env);
+
+/**
+ * uhmm_engine_evacuate() - (yields when @patient) device pages whose bytes are
+ * in the program's window come to the daemon's memory: the program forks, and
+ * its child does not have the window
+ * Return: 0; -EIO the program has unmapped some
+ */
+UHMM_CHECKED int uhmm_engine_evacuate(struct uhmm_engine *engine,
+				      bool patient);
+
+/** uhmm_engine_close() - every page was given back: the program may unmap the
+ *  window without telling anybody */
+void uhmm_engine_close(struct uhmm_engine *engine);
+
+/** uhmm_engine_litter() - pages in the window that nobody needs, as far as the
+ *  engine knows */
+uint64_t uhmm_engine_litter(const struct uhmm_engine *engine);
+
+/** uhmm_engine_held() - device pages whose bytes are in the window */
+uint64_t uhmm_engine_held(const struct uhmm_engine *engine);
+
+/**
+ * uhmm_engine_clean() - (yields) such pages are dropped, and those of device
+ * pages of which @lives says that they are free
+ * Return: 0; -ESRCH; another: some are left
+ */
+UHMM_CHECKED int uhmm_engine_clean(struct uhmm_engine *engine,
+				  bool (*lives)(void *ctx, uhmm_dpfn_t dpfn),
+				  void *ctx);
+
 /** uhmm_engine_destroy() - forget it; touches no memory of the program */
 void uhmm_engine_destroy(struct uhmm_engine *engine);
 
 /** uhmm_engine_ops() - its operations; their ctx is @engine */
 const struct uhmm_mm_ops *uhmm_engine_ops(const struct uhmm_engine *engine);
 
-/** uhmm_engine_name() - "copy" */
+/** uhmm_engine_name() - "move" or "copy" */
 const char *uhmm_engine_name(const struct uhmm_engine *engine);
 
 /** uhmm_engine_stats() - counters, never reset */
@@ -140,11 +225,11 @@ void uhmm_engine_note_remap(struct uhmm_engine *engine, uhmm_vpn_t from,
 
 /**
  * uhmm_engine_note_fork() - FORK event: @child, just made, has trapped what
- * @parent has
- * Return: 0; -ENOMEM, then it knows of a part
+ * @parent has. The parent's device pages leave its window.
+ * Return: 0; -ENOMEM, then it knows of a part; -EIO as uhmm_engine_evacuate()
  */
 UHMM_CHECKED int uhmm_engine_note_fork(struct uhmm_engine *child,
-				       const struct uhmm_engine *parent);
+				       struct uhmm_engine *parent);
 
 /**
  * uhmm_engine_note_forked() - a fork copies @r (again), or leaves it out

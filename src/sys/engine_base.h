@@ -14,6 +14,7 @@
 #include "sys/ptes.h"
 #include "sys/trapset.h"
 #include "sys/uffd.h"
+#include "sys/window.h"
 
 struct uhmm_engine {
 	const char *name;
@@ -34,6 +35,9 @@ struct uhmm_engine {
 	bool told;			/* UHMM_ENGINE_TELL was asked for */
 	bool fences_all;		/* there is no userfaultfd */
 	struct uhmm_range keep_off;
+	struct uhmm_window window;	/* engine move: of this program */
+	bool no_window;		/* ... it cannot have one */
+	uhmm_vpn_t unshared;	/* ... of the page for which that was tried */
 	bool wp_unpopulated;	/* write protection leaves markers on holes */
 	struct uhmm_memfs memfs;
 	bool populate;		/* the kernel has MADV_POPULATE_* */
@@ -147,6 +151,25 @@ extern const struct uhmm_mm_ops uhmm_engine_fence_ops;
  *  mapping? */
 bool uhmm_engine_continues(const struct uhmm_vma *a, const struct uhmm_vma *b);
 
+/* ---- moving ---- */
+
+/**
+ * uhmm_engine_mark() - (yields) markers on the holes in @n ranges whose pages
+ * were taken, where the kernel has them
+ * Return: 0, also when some are not mapped any more; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_mark(struct uhmm_engine *e,
+				  const struct uhmm_range *range,
+				  unsigned int n);
+
+/** uhmm_engine_lose_window() - the program unmapped @r: should that be part of
+ *  the window, there is none any more */
+void uhmm_engine_lose_window(struct uhmm_engine *e, struct uhmm_range r);
+
+/* What engine copy does, for engines that cannot do better; see mm_ops.h. */
+int uhmm_engine_copy_trap(void *ctx, struct uhmm_range r);
+int uhmm_engine_copy_give(void *ctx, struct uhmm_run *run, unsigned int nruns);
+
 /* Operations that every engine does alike; see mm_ops.h. */
 int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma);
 uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma);
@@ -168,5 +191,25 @@ int64_t uhmm_engine_op_read(void *ctx, uhmm_vpn_t vpn, uint64_t npages,
 			    void *buf);
 int64_t uhmm_engine_op_write(void *ctx, uhmm_vpn_t vpn, uint64_t npages,
 			     const void *buf);
+
+/** What all of them put into their table. */
+#define UHMM_ENGINE_COMMON_OPS \
+	.vma_find = uhmm_engine_op_vma_find, \
+	.mapping_end = uhmm_engine_op_mapping_end, \
+	.scan = uhmm_engine_op_scan, \
+	.untrap = uhmm_engine_op_untrap, \
+	.watch = uhmm_engine_op_watch, \
+	.is_foreign = uhmm_engine_op_is_foreign, \
+	.is_watched = uhmm_engine_op_is_watched, \
+	.is_forked = uhmm_engine_op_is_forked, \
+	.relax = uhmm_engine_op_relax, \
+	.protect = uhmm_engine_op_protect, \
+	.unprotect = uhmm_engine_op_unprotect, \
+	.give_zero = uhmm_engine_op_give_zero, \
+	.let_read = uhmm_engine_op_let_read, \
+	.wake = uhmm_engine_op_wake, \
+	.fault_in = uhmm_engine_op_fault_in, \
+	.read = uhmm_engine_op_read, \
+	.write = uhmm_engine_op_write
 
 #endif

@@ -15,7 +15,7 @@
  *   give  UFFDIO_COPY from device memory. The pages of a unit are then put
  *         together; those that ask for them wait until that is done.
  *
- * A gap this engine leaves (engine move closes it): a program that unmaps
+ * A gap this engine leaves (engine_move.c does not): a program that unmaps
  * pages while they are being taken, and maps something else there before its
  * hands zap, loses what it wrote there in between.
  */
@@ -49,7 +49,7 @@ static int register_range(struct uhmm_engine *e, struct uhmm_range r)
 	return err ? err : -EINVAL;
 }
 
-static int copy_trap(void *ctx, struct uhmm_range r)
+int uhmm_engine_copy_trap(void *ctx, struct uhmm_range r)
 {
 	struct uhmm_engine *e = ctx;
 	int tries = 0;
@@ -72,7 +72,7 @@ static int copy_trap(void *ctx, struct uhmm_range r)
 /* Bytes of one run to its device pages, without the lock. */
 static int fetch(struct uhmm_engine *e, struct uhmm_run *run)
 {
-	void *page = uhmm_devmem_span(e->env.devmem, run->dpfn, run->npages);
+	void *page = uhmm_devmem_fill(e->env.devmem, run->dpfn, run->npages);
 	size_t bytes = uhmm_bytes_of(run->npages);
 	int64_t n = (int64_t)bytes;
 
@@ -139,9 +139,8 @@ static unsigned int collect(const struct uhmm_run *run, unsigned int nruns,
 	return i;
 }
 
-/* The holes a zap left are marked; that some are gone meanwhile is fine. */
-static int mark(struct uhmm_engine *e, const struct uhmm_range *range,
-		unsigned int n)
+int uhmm_engine_mark(struct uhmm_engine *e, const struct uhmm_range *range,
+		     unsigned int n)
 {
 	int err = 0;
 
@@ -170,7 +169,7 @@ static int zap(struct uhmm_engine *e, struct uhmm_run *run, unsigned int nruns)
 		if (err && err != -ESRCH)
 			err = zap_each(e, run, step);
 		if (!err)
-			err = mark(e, range, n);
+			err = uhmm_engine_mark(e, range, n);
 		if (err)
 			return err;
 	}
@@ -261,7 +260,7 @@ static int give_unit(struct uhmm_engine *e, struct uhmm_run *run)
 	return err == -ESRCH ? err : uhmm_engine_op_wake(e, done_range(run));
 }
 
-static int copy_give(void *ctx, struct uhmm_run *run, unsigned int nruns)
+int uhmm_engine_copy_give(void *ctx, struct uhmm_run *run, unsigned int nruns)
 {
 	int err = 0;
 
@@ -272,26 +271,10 @@ static int copy_give(void *ctx, struct uhmm_run *run, unsigned int nruns)
 }
 
 static const struct uhmm_mm_ops copy_ops = {
-	.vma_find = uhmm_engine_op_vma_find,
-	.mapping_end = uhmm_engine_op_mapping_end,
-	.scan = uhmm_engine_op_scan,
-	.trap = copy_trap,
-	.untrap = uhmm_engine_op_untrap,
-	.watch = uhmm_engine_op_watch,
-	.is_foreign = uhmm_engine_op_is_foreign,
-	.is_watched = uhmm_engine_op_is_watched,
-	.is_forked = uhmm_engine_op_is_forked,
-	.relax = uhmm_engine_op_relax,
-	.protect = uhmm_engine_op_protect,
-	.unprotect = uhmm_engine_op_unprotect,
+	UHMM_ENGINE_COMMON_OPS,
+	.trap = uhmm_engine_copy_trap,
 	.take = uhmm_engine_op_take,
-	.give = copy_give,
-	.give_zero = uhmm_engine_op_give_zero,
-	.let_read = uhmm_engine_op_let_read,
-	.wake = uhmm_engine_op_wake,
-	.fault_in = uhmm_engine_op_fault_in,
-	.read = uhmm_engine_op_read,
-	.write = uhmm_engine_op_write,
+	.give = uhmm_engine_copy_give,
 };
 
 int uhmm_engine_copy_create(struct uhmm_engine **engine,

@@ -23,11 +23,13 @@ static int copy_set(struct uhmm_trapset *to, const struct uhmm_trapset *from)
 }
 
 int uhmm_engine_note_fork(struct uhmm_engine *child,
-			  const struct uhmm_engine *parent)
+			  struct uhmm_engine *parent)
 {
 	int err = copy_set(&child->trapped, &parent->trapped);
 
-	return err ? err : copy_set(&child->watched, &parent->watched);
+	if (!err)
+		err = copy_set(&child->watched, &parent->watched);
+	return err ? err : uhmm_engine_evacuate(parent, false);
 }
 
 void uhmm_engine_adopt(struct uhmm_engine *engine,

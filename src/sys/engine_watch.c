@@ -192,11 +192,49 @@ int uhmm_engine_op_relax(void *ctx, struct uhmm_range r)
 	return 0;
 }
 
+/* The copies @part of the pages of a private mapping are to be protected, which
+ * is watched for missing pages at most. */
+static int watch_copies(struct uhmm_engine *e, struct uhmm_range part)
+{
+	int err = uhmm_trapset_reserve(&e->watched);
+
+	if (err)
+		return err;
+	err = uhmm_uffd_register(e->fds.uffd, part, UFFDIO_REGISTER_MODE_WP,
+				 NULL);
+	if (err)
+		return uhmm_engine_mm_error(e, err);
+	uhmm_trapset_add(&e->watched, part);
+	return uhmm_engine_writeprotect(e, part, UFFDIO_WRITEPROTECT_MODE_WP);
+}
+
+/* The same of all of @r that has a file behind it, is private and not for fences
+ * to guard: a mapping of a device. */
+static int protect_copies(struct uhmm_engine *e, struct uhmm_range r)
+{
+	while (r.start.val < r.end.val) {
+		struct uhmm_range part;
+		struct uhmm_vma vma;
+		int err = uhmm_maps_find(&e->maps, r.start, &vma);
+
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		part = uhmm_range_clip(r, vma.range);
+		if (uhmm_range_npages(part) && has_file(&vma) && !vma.shared &&
+		    !uhmm_engine_can_fence(e, &vma))
+			err = watch_copies(e, part);
+		if (err == -ESRCH || err == -ENOMEM)
+			return err;
+		r.start = vma.range.end;
+	}
+	return 0;
+}
+
 int uhmm_engine_op_protect(void *ctx, struct uhmm_range r)
 {
 	int err = uhmm_engine_writeprotect(ctx, r, UFFDIO_WRITEPROTECT_MODE_WP);
 
-	return err == -ENOENT ? 0 : err;
+	return err == -ENOENT ? protect_copies(ctx, r) : err;
 }
 
 /* Does a piece of @set lie in @r? */
@@ -207,14 +245,29 @@ static bool touches(const struct uhmm_trapset *set, struct uhmm_range r)
 	return uhmm_trapset_next(set, r, &piece);
 }
 
+/* Watched in all parts; those that are protected are so in another way. */
+static int join_watched(struct uhmm_engine *e, struct uhmm_range r)
+{
+	struct uhmm_vma vma;
+	int err = uhmm_engine_op_watch(e, r);
+
+	if (err || uhmm_maps_find(&e->maps, r.start, &vma) ||
+	    !has_file(&vma) || vma.shared)
+		return err;
+	err = uhmm_uffd_register(e->fds.uffd, r,
+				 UFFDIO_REGISTER_MODE_MISSING |
+					 UFFDIO_REGISTER_MODE_WP,
+				 NULL);
+	return err && uhmm_engine_mm_error(e, err) == -ESRCH ? -ESRCH : 0;
+}
+
 int uhmm_engine_join(struct uhmm_engine *engine, struct uhmm_range r)
 {
 	int err;
 
 	if (!touches(&engine->trapped, r))
-		return touches(&engine->watched, r) ?
-			       uhmm_engine_op_watch(engine, r) :
-			       0;
+		return touches(&engine->watched, r) ? join_watched(engine, r) :
+						      0;
 	err = uhmm_trapset_reserve(&engine->trapped);
 	if (err)
 		return err;

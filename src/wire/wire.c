@@ -178,9 +178,21 @@ static bool hello_ok(const struct uhmm_msg_hello *m)
 
 static bool hands_op_ok(uint32_t op)
 {
-	return (op >= UHMM_HANDS_ZAP && op <= UHMM_HANDS_COLLAPSE) ||
+	return (op >= UHMM_HANDS_ZAP && op <= UHMM_HANDS_MOVE) ||
 	       op == UHMM_HANDS_TELL ||
 	       (op >= UHMM_HANDS_PROTECT && op <= UHMM_HANDS_LAST);
+}
+
+/* One range, then pairs of one length. */
+static bool moves_ok(const struct uhmm_msg_hands *m)
+{
+	if (m->nranges < 3 || m->nranges % 2 == 0)
+		return false;
+	for (uint32_t i = 1; i < m->nranges; i += 2) {
+		if (m->range[i].bytes != m->range[i + 1].bytes)
+			return false;
+	}
+	return true;
 }
 
 static bool hands_ok(const struct uhmm_msg_hands *m)
@@ -197,7 +209,7 @@ static bool hands_ok(const struct uhmm_msg_hands *m)
 		if (m->range[i].addr || m->range[i].bytes)
 			return false;
 	}
-	return true;
+	return m->op != UHMM_HANDS_MOVE || moves_ok(m);
 }
 
 static bool phase_ok(uint32_t phase)

@@ -289,6 +289,9 @@ enum uhmm_hands_op {
 	UHMM_HANDS_POPULATE_READ = 2,	/* MADV_POPULATE_READ */
 	UHMM_HANDS_POPULATE_WRITE = 3,	/* MADV_POPULATE_WRITE */
 	UHMM_HANDS_COLLAPSE = 4,	/* MADV_COLLAPSE */
+	UHMM_HANDS_RESERVE = 5,		/* an inaccessible private mapping
+					 * exactly there, not inherited */
+	UHMM_HANDS_MOVE = 6,		/* UFFDIO_MOVE; the agent only */
 	UHMM_HANDS_TELL = 32,		/* nothing to the ranges: from now on
 					 * tell of faults and vmcalls */
 	UHMM_HANDS_PROTECT = 40,	/* + PROT_*: mprotect. Tells, too. */
@@ -298,6 +301,8 @@ enum uhmm_hands_op {
 /**
  * Do @op on each range, in order, until one fails. No range is empty; those
  * past @nranges are 0.
+ * MOVE: the first range is made accessible first, and inaccessible at last;
+ * then come pairs, whence and where to, of the same length.
  */
 struct uhmm_msg_hands {
 	uint32_t op;		/* enum uhmm_hands_op */

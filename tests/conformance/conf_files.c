@@ -134,6 +134,9 @@ static void table_holds(int file)
 	memset(q, 9, page_bytes);	/* the same page, elsewhere */
 	READS(p, NPAGES, 0);
 	CHECK(buf[0] == 9, "old data");
+	CHECK(madvise(p, NPAGES * page_bytes, MADV_FREE) == -1 &&
+	      errno == EINVAL, "MADV_FREE");
+	READS(p, NPAGES, 0);
 	faults(UHMM_DMIRROR_MIGRATE_TO_DEV, p, NPAGES, 0, __LINE__);
 	CHECK(probe_where(fd, p, NPAGES).on_device == 0, "it migrated");
 	CHECK(!madvise(p + page_bytes, page_bytes, MADV_DONTNEED), "madvise");

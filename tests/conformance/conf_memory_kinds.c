@@ -230,6 +230,38 @@ static void device_memory(void)
 		      -EINVAL, "it migrated");
 }
 
+/* What a child shared is read-only until it is written, whoever is left. */
+static void device_memory_forked(void)
+{
+	unsigned char *p = mmap(NULL, bytes_of(4), RW, MAP_PRIVATE, dev0, 0);
+	unsigned char seen[4], *q;
+	pid_t pid;
+
+	CHECK(p != MAP_FAILED, "%s", strerror(errno));
+	p[0] = p[page_bytes] = 1;
+	pid = fork();
+	if (pid == 0) {
+		CHECK(p[0] == 1 && p[bytes_of(2)] == 0, "other data");
+		p[0] = p[bytes_of(2)] = 2;
+		_exit(0);
+	}
+	probe_wait(pid, "child");
+	probe_do(dev0, UHMM_DMIRROR_SNAPSHOT, p, 4, seen);
+	for (size_t i = 0; i < 4; i++)
+		CHECK(seen[i] == UHMM_DMIRROR_PROT_READ, "page %zu: %02x", i,
+		      seen[i]);
+	CHECK(p[0] == 1 && p[bytes_of(2)] == 0, "the child's data");
+	p[page_bytes] = 3;
+	probe_do(dev0, UHMM_DMIRROR_SNAPSHOT, p, 4, seen);
+	CHECK(seen[0] == UHMM_DMIRROR_PROT_READ &&
+		      seen[1] == UHMM_DMIRROR_PROT_WRITE, "%02x %02x", seen[0],
+	      seen[1]);
+	q = mremap(p, bytes_of(4), bytes_of(4), MREMAP_MAYMOVE | MREMAP_FIXED,
+		   probe_map(4, RW));
+	CHECK(q != MAP_FAILED, "mremap: %s", strerror(errno));
+	CHECK(q[0] == 1 && q[page_bytes] == 3, "moved");
+}
+
 /* ---- the descriptor ---- */
 
 static void through_dup(void)
@@ -337,6 +369,8 @@ static const struct conf_case cases[] = {
 	  huge_pages },
 	{ "device_mmap", "mmap of the device: pages that are there and stay",
 	  device_memory },
+	{ "device_mmap_fork", "and that a fork shares until they are written",
+	  device_memory_forked },
 	{ "dup", "dup: one open, until the last reference is closed",
 	  through_dup },
 	{ "scm_rights", "the open, passed on: the opener's memory, even when gone",

@@ -52,7 +52,7 @@ static const char *const wrong[] = {
 	"--device hmm_dmirror0:private:17T",
 	"--device hmm_dmirror0:private:9999999999T",
 	"--device hmm_dmirror0:private:1G --device hmm_dmirror0:private:1G",
-	"--engine move",
+	"--engine protect",
 	"--engine fast",
 	"--loop select",
 	"--near far",

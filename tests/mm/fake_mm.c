@@ -55,9 +55,25 @@ unsigned char *fake_device_bytes(struct fake *f, uhmm_dpfn_t dpfn)
 	return f->devmem + dpfn.val * FAKE_PAGE_BYTES;
 }
 
-static void *core_page_ptr(struct uhmm_core *core, uhmm_dpfn_t dpfn)
+static uint64_t core_page_read(struct uhmm_core *core, uhmm_dpfn_t dpfn,
+			       uint64_t npages, void *buf)
 {
-	return fake_device_bytes(world_of(core), dpfn);
+	memcpy(buf, fake_device_bytes(world_of(core), dpfn),
+	       npages * FAKE_PAGE_BYTES);
+	return npages;
+}
+
+static uint64_t core_page_write(struct uhmm_core *core, uhmm_dpfn_t dpfn,
+				uint64_t npages, const void *buf)
+{
+	memcpy(fake_device_bytes(world_of(core), dpfn), buf,
+	       npages * FAKE_PAGE_BYTES);
+	return npages;
+}
+
+static void core_page_clear(struct uhmm_core *core, uhmm_dpfn_t dpfn)
+{
+	memset(fake_device_bytes(world_of(core), dpfn), 0, FAKE_PAGE_BYTES);
 }
 
 static uint64_t core_now_ns(struct uhmm_core *core)
@@ -68,7 +84,9 @@ static uint64_t core_now_ns(struct uhmm_core *core)
 static const struct uhmm_core_ops core_ops = {
 	.wait = core_wait,
 	.wake = core_wake,
-	.page_ptr = core_page_ptr,
+	.page_read = core_page_read,
+	.page_write = core_page_write,
+	.page_clear = core_page_clear,
 	.now_ns = core_now_ns,
 };
 

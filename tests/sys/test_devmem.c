@@ -61,8 +61,9 @@ END_TEST
 
 START_TEST(test_add_refuses)
 {
-	struct uhmm_devmem dm = { .n = 0 };
+	struct uhmm_devmem dm;
 
+	uhmm_devmem_init(&dm);
 	ck_assert_int_eq(uhmm_devmem_add(&dm, UHMM_DPFN(0), 8), -EINVAL);
 	ck_assert_int_eq(uhmm_devmem_add(&dm, UHMM_DPFN(8), 0), -EINVAL);
 	ck_assert_int_eq(uhmm_devmem_add(&dm, UHMM_DPFN(UINT64_MAX), 2),
@@ -81,9 +82,10 @@ END_TEST
 
 START_TEST(test_ptr_over_many_ranges)
 {
-	struct uhmm_devmem dm = { .n = 0 };
+	struct uhmm_devmem dm;
 	uint64_t n = 40;
 
+	uhmm_devmem_init(&dm);
 	/* in an order that is neither up nor down */
 	for (uint64_t i = 0; i < n; i++)
 		ck_assert_int_eq(uhmm_devmem_add(
@@ -114,9 +116,10 @@ END_TEST
 
 START_TEST(test_discard_zeroes)
 {
-	struct uhmm_devmem dm = { .n = 0 };
+	struct uhmm_devmem dm;
 	unsigned char *p;
 
+	uhmm_devmem_init(&dm);
 	ck_assert_int_eq(uhmm_devmem_add(&dm, UHMM_DPFN(8), 8), 0);
 	p = uhmm_devmem_ptr(&dm, UHMM_DPFN(8));
 	memset(p, 7, uhmm_bytes_of(8));
@@ -134,10 +137,11 @@ END_TEST
 
 START_TEST(test_attach_wants_the_size)
 {
-	struct uhmm_devmem dm = { .n = 0 };
+	struct uhmm_devmem dm;
 	struct uhmm_memfd m;
 	int fd;
 
+	uhmm_devmem_init(&dm);
 	ck_assert_int_eq(uhmm_memfd_init(&m, "uhmm_test", uhmm_bytes_of(4)),
 			 0);
 	m.base[0] = 9;

@@ -167,8 +167,7 @@ static const struct spoil spoils[] = {
 	{ UHMM_WIRE_check, false, BODY(check.zero), 1, false },
 	{ UHMM_WIRE_stop, false, BODY(stop.zero), 1, false },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 0, false },
-	{ UHMM_WIRE_hands, false, BODY(hands.op), UHMM_HANDS_COLLAPSE, true },
-	{ UHMM_WIRE_hands, false, BODY(hands.op), UHMM_HANDS_COLLAPSE + 1, false },
+	{ UHMM_WIRE_hands, false, BODY(hands.op), UHMM_HANDS_RESERVE, true },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 3, true },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 31, false },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 32, true },
@@ -177,6 +176,8 @@ static const struct spoil spoils[] = {
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 40, true },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 47, true },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 48, false },
+	{ UHMM_WIRE_hands, false, BODY(hands.op), UHMM_HANDS_MOVE, false },
+	{ UHMM_WIRE_hands, false, BODY(hands.op), UHMM_HANDS_MOVE + 1, false },
 	{ UHMM_WIRE_hands, false, BODY(hands.nranges), 0, false },
 	{ UHMM_WIRE_hands, false, BODY(hands.nranges), 2, false },
 	{ UHMM_WIRE_hands, false, BODY(hands.nranges), 65, false },
@@ -197,6 +198,30 @@ START_TEST(test_check_of_a_field)
 	(void)sample_make(&msg, s->id, s->reply);
 	memcpy((char *)&msg + s->offset, &s->value, s->bytes);
 	ck_assert_int_eq(check_as(s->id, s->reply), s->ok ? 0 : -EPROTO);
+}
+END_TEST
+
+/* The ranges of a move: one, then pairs of one length. */
+START_TEST(test_check_of_a_move)
+{
+	struct uhmm_msg_hands *h = &msg.body.hands;
+
+	uhmm_wire_init(&msg, UHMM_WIRE_hands, 1, false);
+	h->op = UHMM_HANDS_MOVE;
+	for (uint32_t i = 0; i < UHMM_WIRE_RANGES_MAX; i++) {
+		h->range[i] = (struct uhmm_wire_range){ 4096 * (i + 1), 4096 };
+		h->nranges = i + 1;
+		ck_assert_int_eq(check_as(UHMM_WIRE_hands, false),
+				 i >= 2 && i % 2 == 0 ? 0 : -EPROTO);
+	}
+	h->range[63] = (struct uhmm_wire_range){ 0 };
+	h->nranges = 63;
+	h->range[0].bytes = 8192;
+	ck_assert_int_eq(check_as(UHMM_WIRE_hands, false), 0);
+	h->range[61].bytes = 8192;
+	ck_assert_int_eq(check_as(UHMM_WIRE_hands, false), -EPROTO);
+	h->range[62].bytes = 8192;
+	ck_assert_int_eq(check_as(UHMM_WIRE_hands, false), 0);
 }
 END_TEST
 
@@ -271,6 +296,7 @@ static Suite *wire_suite(void)
 	tcase_add_test(tc, test_check_refuses_a_bad_header);
 	tcase_add_loop_test(tc, test_check_of_a_field, 0,
 			    sizeof(spoils) / sizeof(spoils[0]));
+	tcase_add_test(tc, test_check_of_a_move);
 	tcase_add_test(tc, test_init_reply_in_place);
 	tcase_add_test(tc, test_names);
 	tcase_add_test(tc, test_documented);

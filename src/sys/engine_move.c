@@ -1,0 +1,797 @@
+/* SPDX-License-Identifier: MIT */
+/* engine_move.c - the engine that moves (engine.h, mm_ops.h)
+ *
+ * Theory of operation.
+ *
+ *   trap  as engine copy does.
+ *   take  the program's hands move the pages, by UFFDIO_MOVE, from where they
+ *         are to their places in the window (window.h). No byte is copied, and
+ *         nothing can be lost: a write of the CPU comes before the move or
+ *         waits. Holes have nothing to move; their device pages are zeros in
+ *         the daemon's memory. The zero page is moved to get it out of the way.
+ *   give  many pages: the hands move them back. Few: the daemon copies them,
+ *         which wakes nobody, and what stays in the window is swept later.
+ *
+ * Why this takes what it was asked to take. The kernel refuses a move, with
+ * EAGAIN, from the moment a mapping of the program begins to change until the
+ * event that tells of it was read and its raiser went on; and no event is read
+ * from the moment src/mm looked at its entries until the hands have answered
+ * (uhmm_engine_env.move). So what moved is what src/mm saw, and a program that
+ * unmaps and maps anew meanwhile makes it look again. For that, one call takes
+ * one group of runs only: when the hands come back, what the caller knew is old.
+ *
+ * What cannot be moved is copied, as engine copy does it: pages that a fork
+ * left shared (EBUSY; the kernel also refuses such a page when the other is
+ * gone, until it is written, so it is written), memory that is read-only,
+ * executable or locked (EINVAL: the window is not), device pages without a
+ * place in the window. A pinned page stays (EBUSY).
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "sys/devmem.h"
+#include "sys/engine_window.h"
+#include "sys/pagesize.h"
+
+/* Fewer are copied back: to wake the hands takes longer. */
+#define MOVE_BACK_MIN 8
+/* Bytes copied back at once; a job's stack has room for them. */
+#define COPY_BYTES 65536
+/* Pages looked at at once. */
+#define BATCH 512
+/* Pages of the largest folio, and how many sizes there are. */
+#define HEAD_MOST 512
+#define HEADS_MAX 9
+/* Places between two runs that are opened together. */
+#define GAP_MOST 512
+
+static const uint8_t there = UHMM_PTE_PRESENT | UHMM_PTE_SWAP;
+
+static void not_tried(struct uhmm_run *run, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		run[i].done = 0;
+		run[i].error = -EAGAIN;
+	}
+}
+
+static uhmm_vpn_t at(const struct uhmm_run *run, uint64_t i)
+{
+	return UHMM_VPN(run->vpn.val + i);
+}
+
+static uhmm_dpfn_t dpfn_at(const struct uhmm_run *run, uint64_t i)
+{
+	return UHMM_DPFN(run->dpfn.val + i);
+}
+
+/* ---- take: what the kernel refused ---- */
+
+/* Pages that are exclusive, and protected, or not, as the first of @n is. */
+static uint64_t alike(const uint8_t *pte, uint64_t n)
+{
+	uint64_t i = 1;
+
+	while (i < n &&
+	       !((pte[i] ^ pte[0]) & (UHMM_PTE_EXCLUSIVE | UHMM_PTE_WP)))
+		i++;
+	return i;
+}
+
+/* Copy @n pages behind those that are done. */
+static int copy_part(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
+{
+	struct uhmm_run part = { .vpn = at(run, run->done),
+				 .dpfn = dpfn_at(run, run->done),
+				 .npages = n, .flags = run->flags };
+	int err = uhmm_engine_writeprotect(e, uhmm_range_of(part.vpn, n),
+					   UFFDIO_WRITEPROTECT_MODE_WP);
+
+	if (!err)
+		err = uhmm_engine_op_take(e, &part, 1);
+	if (err) {
+		run->error = err;
+		return err == -ESRCH ? err : 0;
+	}
+	run->done += part.done;
+	run->error = part.done < n ? part.error :
+		     run->done < run->npages ? -EAGAIN : 0;
+	return 0;
+}
+
+/* @n pages behind those that are done are not shared any more, but the kernel
+ * has not noticed: a write makes it notice. Or they are pinned: then they are
+ * written by now. */
+static int write_them(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
+{
+	struct uhmm_range r = uhmm_range_of(at(run, run->done), n);
+	int err = uhmm_engine_op_unprotect(e, r);
+
+	if (!err)
+		err = uhmm_engine_ask_hands(e, UHMM_ENGINE_POPULATE_WRITE, &r,
+					    1);
+	run->error = err ? -EBUSY : -EAGAIN;
+	return err == -ESRCH ? err : 0;
+}
+
+/* The first pages of the large folios that page @vpn could be of, as far as
+ * they are there and not shared; @wp: protected. Return: how many */
+static unsigned int find_heads(struct uhmm_engine *e, uhmm_vpn_t vpn,
+			       struct uhmm_range *r, bool *wp)
+{
+	const uint8_t ours = UHMM_PTE_PRESENT | UHMM_PTE_EXCLUSIVE;
+	unsigned int n = 0;
+
+	for (uint64_t size = HEAD_MOST; size > 1; size /= 2) {
+		struct uhmm_range head =
+			uhmm_range_of(UHMM_VPN(vpn.val & -size), 1);
+		uint8_t pte;
+
+		if (head.start.val == vpn.val ||
+		    (n && head.start.val == r[n - 1].start.val) ||
+		    uhmm_ptes_scan(&e->ptes, head, &pte) ||
+		    (pte & (ours | UHMM_PTE_FILE)) != ours)
+			continue;
+		wp[n] = pte & UHMM_PTE_WP;
+		r[n++] = head;
+	}
+	return n;
+}
+
+/* Write them as if nobody had: whoever does it next is told as before. */
+static int write_quietly(struct uhmm_engine *e, const struct uhmm_range *r,
+			 const bool *wp, unsigned int n)
+{
+	int err = 0, written;
+
+	for (unsigned int i = 0; i < n && !err; i++)
+		if (wp[i])
+			err = uhmm_engine_op_unprotect(e, r[i]);
+	written = err ? err :
+			uhmm_engine_ask_hands(e, UHMM_ENGINE_POPULATE_WRITE, r,
+					      n);
+	for (unsigned int i = 0; i < n && written != -ESRCH; i++)
+		if (wp[i] && uhmm_engine_op_protect(e, r[i]) == -ESRCH)
+			return -ESRCH;
+	return written;
+}
+
+/* The kernel looks whether the first page of a large folio is shared, whichever
+ * it is to move (Linux 6.18): write that, too, once. Nothing found, or nothing
+ * gained: the page is pinned. */
+static int write_heads(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	struct uhmm_range r[HEADS_MAX];
+	bool wp[HEADS_MAX];
+	uhmm_vpn_t vpn = at(run, run->done);
+	unsigned int n;
+	int err;
+
+	run->error = -EBUSY;
+	if (e->unshared.val == vpn.val)
+		return 0;
+	e->unshared = vpn;
+	n = find_heads(e, vpn, r, wp);
+	if (!n)
+		return 0;
+	err = write_quietly(e, r, wp, n);
+	run->error = -EAGAIN;
+	return err == -ESRCH ? err : 0;
+}
+
+/* The page behind those that are done is shared by fork, was, or is pinned. */
+static int take_busy(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	uint8_t pte[BATCH];
+	uint64_t n = run->npages - run->done;
+	int err;
+
+	if (n > BATCH)
+		n = BATCH;
+	err = uhmm_ptes_scan(&e->ptes, uhmm_range_of(at(run, run->done), n),
+			     pte);
+	if (err)
+		return err;
+	if (!(pte[0] & UHMM_PTE_EXCLUSIVE))
+		return copy_part(e, run, alike(pte, n));
+	return pte[0] & UHMM_PTE_WP ? write_them(e, run, alike(pte, n)) :
+				      write_heads(e, run);
+}
+
+/* Something is in the place of the page behind those that are done. */
+static int take_occupied(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	int err = uhmm_engine_sweep(e, dpfn_at(run, run->done), 1);
+
+	run->error = err ? err : -EAGAIN;
+	return err == -ESRCH ? err : 0;
+}
+
+/* What else to do with the page that could not be moved. */
+static int take_refused(struct uhmm_engine *e, struct uhmm_run *run, int error)
+{
+	switch (error) {
+	case -EAGAIN:
+		run->error = error;
+		return 0;
+	case -EBUSY:
+		return take_busy(e, run);
+	case -EEXIST:
+		return take_occupied(e, run);
+	case -ENOENT:
+	case -EFAULT:	/* there is none, or it is being swapped */
+		run->error = -EFAULT;
+		return 0;
+	default:
+		return copy_part(e, run, run->npages - run->done);
+	}
+}
+
+/* ---- take ---- */
+
+/* Pages at the front of [@dpfn, +@n) that are in their places. */
+static int count_arrived(struct uhmm_engine *e, uhmm_dpfn_t dpfn, uint64_t n,
+			 uint64_t *arrived)
+{
+	uint8_t pte[BATCH];
+
+	*arrived = 0;
+	while (*arrived < n) {
+		uint64_t piece = n - *arrived < BATCH ? n - *arrived : BATCH;
+		int err = uhmm_ptes_scan(
+			&e->ptes,
+			uhmm_window_places(&e->window,
+					   UHMM_DPFN(dpfn.val + *arrived),
+					   piece),
+			pte);
+
+		if (err)
+			return err;
+		for (uint64_t i = 0; i < piece; i++, ++*arrived)
+			if (!(pte[i] & there))
+				return 0;
+	}
+	return 0;
+}
+
+/* The first @n pages of @run are in the window. */
+static void arrive(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
+{
+	run->done = n;
+	run->error = 0;
+	if (!n)
+		return;
+	uhmm_devmem_hold(e->env.devmem, &e->window, run->dpfn, n);
+	e->stats.pages_taken += n;
+	e->stats.pages_moved += n;
+}
+
+/* The hands moved some of these and failed with @error at the next page. */
+static int sort_out(struct uhmm_engine *e, struct uhmm_run *run,
+		    unsigned int nruns, int error)
+{
+	unsigned int i;
+	int err = 0;
+
+	not_tried(run, nruns);
+	for (i = 0; i < nruns && !err; i++) {
+		uint64_t n;
+
+		err = count_arrived(e, run[i].dpfn, run[i].npages, &n);
+		if (err)
+			break;
+		arrive(e, &run[i], n);
+		if (n == run[i].npages)
+			continue;
+		err = take_refused(e, &run[i], error);
+		break;
+	}
+	return err;
+}
+
+/* The places of all these runs, and what is between. */
+static struct uhmm_range places_of(const struct uhmm_engine *e,
+				   const struct uhmm_run *run,
+				   unsigned int nruns)
+{
+	const struct uhmm_run *last = &run[nruns - 1];
+
+	return uhmm_window_places(&e->window, run->dpfn,
+				  last->dpfn.val + last->npages -
+					  run->dpfn.val);
+}
+
+/* Does @b, with @a before it, go the same way at the same time? */
+static bool goes_with(const struct uhmm_engine *e, const struct uhmm_run *a,
+		      const struct uhmm_run *b)
+{
+	return !(b->flags & UHMM_RUN_ZERO) &&
+	       uhmm_window_covers(&e->window, b->dpfn, b->npages) &&
+	       b->dpfn.val >= a->dpfn.val + a->npages &&
+	       b->dpfn.val - a->dpfn.val - a->npages <= GAP_MOST;
+}
+
+/* Runs from the first on, which has its places in the window, that are moved
+ * by one request. */
+static unsigned int group_of(const struct uhmm_engine *e,
+			     const struct uhmm_run *run, unsigned int nruns)
+{
+	unsigned int n = 1;
+
+	while (n < nruns && n < UHMM_ENGINE_MOVES_MAX &&
+	       goes_with(e, &run[n - 1], &run[n]))
+		n++;
+	return n;
+}
+
+/* Marks where pages were. */
+static int mark_taken(struct uhmm_engine *e, const struct uhmm_run *run,
+		      unsigned int nruns)
+{
+	struct uhmm_range r[UHMM_ENGINE_MOVES_MAX];
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < nruns; i++)
+		if (run[i].done)
+			r[n++] = uhmm_range_of(run[i].vpn, run[i].done);
+	return uhmm_engine_mark(e, r, n);
+}
+
+static int move_group(struct uhmm_engine *e, struct uhmm_run *run,
+		      unsigned int nruns)
+{
+	struct uhmm_engine_move m[UHMM_ENGINE_MOVES_MAX];
+	int err;
+
+	for (unsigned int i = 0; i < nruns; i++)
+		m[i] = (struct uhmm_engine_move){
+			.from = run[i].vpn,
+			.to = uhmm_window_places(&e->window, run[i].dpfn,
+						 run[i].npages)
+				      .start,
+			.npages = run[i].npages,
+		};
+	err = uhmm_engine_do_moves(e, places_of(e, run, nruns), m, nruns);
+	if (err == -ESRCH)
+		return err;
+	for (unsigned int i = 0; i < nruns && !err; i++)
+		arrive(e, &run[i], run[i].npages);
+	if (err)
+		err = sort_out(e, run, nruns, err);
+	return err ? err : mark_taken(e, run, nruns);
+}
+
+/* Are all these places empty? If not they are, afterwards: look again. */
+static int make_room(struct uhmm_engine *e, const struct uhmm_run *run,
+		     unsigned int nruns)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < nruns && !err; i++) {
+		if (uhmm_window_is_empty(&e->window, run[i].dpfn,
+					 run[i].npages))
+			continue;
+		/* of an earlier life of these device pages */
+		uhmm_devmem_forget(e->env.devmem, run[i].dpfn, run[i].npages);
+		err = uhmm_engine_sweep(e, run[i].dpfn, run[i].npages);
+		if (!err)
+			err = -EAGAIN;
+	}
+	return err;
+}
+
+/* ---- take: nothing ---- */
+
+/* The zero pages among the first BATCH pages of @run, as moves. */
+static int find_zero_pages(struct uhmm_engine *e, const struct uhmm_run *run,
+			   uint64_t npages, struct uhmm_engine_move *m,
+			   unsigned int *n)
+{
+	uint8_t pte[BATCH];
+	uint64_t i = 0, first;
+	int err = uhmm_ptes_scan(&e->ptes, uhmm_range_of(run->vpn, npages),
+				 pte);
+
+	*n = 0;
+	while (!err && i < npages && *n < UHMM_ENGINE_MOVES_MAX) {
+		first = i;
+		while (i < npages && (pte[i] & there))
+			i++;
+		if (i == first) {
+			i++;
+			continue;
+		}
+		m[(*n)++] = (struct uhmm_engine_move){
+			.from = at(run, first),
+			.to = uhmm_window_places(&e->window,
+						 dpfn_at(run, first), i - first)
+				      .start,
+			.npages = i - first,
+		};
+	}
+	return err;
+}
+
+/* Get what zero pages there are in @run out of the way. Return: 0 there are
+ * none; -EAGAIN look again; -errno it does not work */
+static int move_zero_pages(struct uhmm_engine *e, const struct uhmm_run *run,
+			   uint64_t npages)
+{
+	struct uhmm_engine_move m[UHMM_ENGINE_MOVES_MAX];
+	unsigned int n;
+	int err = find_zero_pages(e, run, npages, m, &n);
+
+	if (err || !n)
+		return err;
+	err = make_room(e, run, 1);
+	if (err)
+		return err;
+	err = uhmm_engine_do_moves(e, uhmm_window_places(&e->window, run->dpfn,
+							 run->npages),
+				   m, n);
+	for (unsigned int i = 0; i < n && !err; i++)
+		uhmm_window_litter(&e->window,
+				   dpfn_at(run, m[i].from.val - run->vpn.val),
+				   m[i].npages);
+	return err ? err : -EAGAIN;
+}
+
+/* Device pages of holes: zeros, which take no memory. */
+static int take_zeros(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	struct uhmm_range r;
+	int err = 0;
+
+	for (uint64_t i = 0; i < run->npages && !err; i += BATCH) {
+		struct uhmm_run part = *run;
+		uint64_t n = run->npages - i < BATCH ? run->npages - i : BATCH;
+
+		part.vpn = at(run, i);
+		part.dpfn = dpfn_at(run, i);
+		part.npages = n;
+		err = move_zero_pages(e, &part, n);
+	}
+	if (err && err != -EAGAIN)
+		return err == -ESRCH ? err : copy_part(e, run, run->npages);
+	run->error = err;
+	if (err)
+		return 0;
+	err = uhmm_devmem_discard(e->env.devmem, run->dpfn, run->npages);
+	if (err)
+		return copy_part(e, run, run->npages);
+	run->done = run->npages;
+	e->stats.pages_taken += run->npages;
+	r = uhmm_range_of(run->vpn, run->npages);
+	return uhmm_engine_mark(e, &r, 1);
+}
+
+/* The first runs, as many as go together. Return: how many, or -errno */
+static int take_group(struct uhmm_engine *e, struct uhmm_run *run,
+		      unsigned int nruns)
+{
+	unsigned int n = 1;
+	int err;
+
+	if (!uhmm_window_covers(&e->window, run->dpfn, run->npages)) {
+		err = copy_part(e, run, run->npages);
+	} else if (run->flags & UHMM_RUN_ZERO) {
+		err = take_zeros(e, run);
+	} else {
+		n = group_of(e, run, nruns);
+		err = make_room(e, run, n);
+		if (!err)
+			return move_group(e, run, n);
+		if (err == -EAGAIN)
+			return 0;
+		if (err != -ESRCH)
+			err = copy_part(e, run, run->npages);
+	}
+	return err;
+}
+
+static int move_take(void *ctx, struct uhmm_run *run, unsigned int nruns)
+{
+	struct uhmm_engine *e = ctx;
+	int err = uhmm_engine_need_window(e);
+
+	if (err == -EOPNOTSUPP)
+		return uhmm_engine_op_take(e, run, nruns);
+	not_tried(run, nruns);
+	if (err)
+		return err == -EAGAIN ? 0 : err;
+	return nruns ? take_group(e, run, nruns) : 0;
+}
+
+/* ---- give ---- */
+
+/* Copy pages of @part back. @done pages. */
+static int copy_back(struct uhmm_engine *e, uhmm_dpfn_t dpfn,
+		     struct uhmm_range part, uint64_t mode, uint64_t *done)
+{
+	_Alignas(16) unsigned char buf[COPY_BYTES];
+	int64_t n;
+	int err;
+
+	*done = 0;
+	e->env.unlock(e->env.ctx);
+	n = uhmm_window_read(&e->window, dpfn, uhmm_range_npages(part), buf);
+	if (n > 0) {
+		part.end.val = part.start.val + (uint64_t)n;
+		err = uhmm_uffd_copy(e->fds.uffd, part, buf, mode, done);
+	} else {
+		err = n < 0 ? (int)n : -EIO;
+	}
+	e->env.lock(e->env.ctx);
+	return err;
+}
+
+/* Copy back the rest of @run up to page @end, which the window holds. */
+static int give_by_copy(struct uhmm_engine *e, struct uhmm_run *run,
+			uint64_t end)
+{
+	uint64_t mode = run->flags & UHMM_RUN_WP ? UFFDIO_COPY_MODE_WP : 0;
+	uint64_t most = COPY_BYTES / uhmm_page_bytes();
+	struct uhmm_range all = { at(run, run->done), at(run, end) };
+	struct uhmm_range part = { all.start, all.start };
+	int err = 0;
+
+	while (run->done < end && !err) {
+		uint64_t done;
+
+		if (part.start.val == part.end.val)
+			part = uhmm_range_clip(uhmm_range_of(part.start, most),
+					       all);
+		err = copy_back(e, dpfn_at(run, run->done), part, mode, &done);
+		if (!done && err && err != -EEXIST && err != -EIO)
+			err = uhmm_engine_fill_error(e, err, &part);
+		else if (done)
+			err = 0;
+		uhmm_devmem_forget(e->env.devmem, dpfn_at(run, run->done),
+				   done);
+		run->done += done;
+		part.start.val += done;
+		e->stats.pages_given += done;
+	}
+	return err;
+}
+
+/* Pages from page @from of @run on, up to @end, that have left their places. */
+static int count_left(struct uhmm_engine *e, const struct uhmm_run *run,
+		      uint64_t from, uint64_t end, uint64_t *left)
+{
+	uint8_t pte[BATCH];
+
+	*left = 0;
+	while (from < end) {
+		uint64_t piece = end - from < BATCH ? end - from : BATCH;
+		int err = uhmm_ptes_scan(
+			&e->ptes,
+			uhmm_window_places(&e->window, dpfn_at(run, from),
+					   piece),
+			pte);
+
+		if (err)
+			return err;
+		for (uint64_t i = 0; i < piece; i++, from++, ++*left)
+			if (pte[i] & there)
+				return 0;
+	}
+	return 0;
+}
+
+/* The next @n pages of @run are back where they were. */
+static void leave(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
+{
+	if (!n)
+		return;
+	uhmm_devmem_forget(e->env.devmem, dpfn_at(run, run->done), n);
+	uhmm_window_emptied(&e->window, dpfn_at(run, run->done), n);
+	run->done += n;
+	e->stats.pages_given += n;
+	e->stats.pages_moved += n;
+}
+
+/* The markers are in the way. What waits there waits for the pages. */
+static int clear_markers(struct uhmm_engine *e, struct uhmm_range r)
+{
+	int err = uhmm_uffd_writeprotect(e->fds.uffd, r,
+					 UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
+
+	if (uhmm_uffd_classify(err) != UHMM_UFFD_RETRY)
+		return err;
+	err = uhmm_engine_catch_up(e);
+	return err ? err : -EAGAIN;
+}
+
+/* Move back the rest of @run up to page @end, which the window holds and one
+ * mapping is for. Return: 0; -EAGAIN; -ESRCH; another: they are to be copied */
+static int move_back(struct uhmm_engine *e, struct uhmm_run *run,
+			uint64_t end)
+{
+	uint64_t n = end - run->done;
+	struct uhmm_range places =
+		uhmm_window_places(&e->window, dpfn_at(run, run->done), n);
+	struct uhmm_engine_move m = { .from = places.start,
+				      .to = at(run, run->done),
+				      .npages = n };
+	int err = clear_markers(e, uhmm_range_of(m.to, n)), scanned = 0;
+
+	if (err)
+		return err;
+	err = uhmm_engine_do_moves(e, places, &m, 1);
+	if (err == -ESRCH)
+		return err;
+	if (err)
+		scanned = count_left(e, run, run->done, end, &n);
+	if (scanned)
+		return scanned;
+	leave(e, run, n);
+	return err;
+}
+
+/* The same for any number of mappings; nobody looks at them before it fails. */
+static int give_by_move(struct uhmm_engine *e, struct uhmm_run *run,
+			uint64_t end)
+{
+	struct uhmm_range r = { at(run, run->done), at(run, end) };
+	int err = move_back(e, run, end);
+
+	if (err == -EINVAL && !uhmm_engine_clip(e, &r) &&
+	    r.end.val < at(run, end).val)
+		err = move_back(e, run, r.end.val - run->vpn.val);
+	return err;
+}
+
+/* Is it worth the hands' while, and can they? A page that is to be read-only
+ * is there and protected at once when it is copied. */
+static bool is_to_move(const struct uhmm_run *run, uint64_t end)
+{
+	return end - run->done >= MOVE_BACK_MIN && !(run->flags & UHMM_RUN_WP);
+}
+
+/* The rest of @run up to page @end is in the window. */
+static int give_held(struct uhmm_engine *e, struct uhmm_run *run, uint64_t end)
+{
+	int err = -ENOSYS;
+
+	if (is_to_move(run, end))
+		err = give_by_move(e, run, end);
+	if (!err || err == -EAGAIN || err == -ESRCH)
+		return err;
+	return give_by_copy(e, run, end);
+}
+
+/* The rest of @run up to page @end is in the daemon's memory. */
+static int give_ours(struct uhmm_engine *e, struct uhmm_run *run, uint64_t end)
+{
+	struct uhmm_run part = { .vpn = at(run, run->done),
+				 .dpfn = dpfn_at(run, run->done),
+				 .npages = end - run->done,
+				 .flags = run->flags & UHMM_RUN_WP };
+	int err = uhmm_engine_copy_give(e, &part, 1);
+
+	run->done += part.done;
+	return err ? err : part.error;
+}
+
+/* What of @run is not done yet. */
+static int give_rest(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	int err = 0;
+
+	while (run->done < run->npages && !err) {
+		struct uhmm_window *w;
+		uint64_t end = run->done +
+			       uhmm_devmem_place(e->env.devmem,
+						 dpfn_at(run, run->done),
+						 run->npages - run->done, &w);
+
+		/* what fork shares has left every window */
+		assert(!w || w == &e->window);
+		err = w ? give_held(e, run, end) : give_ours(e, run, end);
+	}
+	run->error = err;
+	return err == -ESRCH ? err : 0;
+}
+
+static int give_run(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	run->done = 0;
+	return give_rest(e, run);
+}
+
+/* Is all of @run in the window? */
+static bool is_held(const struct uhmm_engine *e, const struct uhmm_run *run)
+{
+	struct uhmm_window *w;
+
+	return uhmm_devmem_place(e->env.devmem, run->dpfn, run->npages, &w) ==
+		       run->npages &&
+	       w;
+}
+
+/* Move @run, a unit, which the window holds. Return: as give_by_move() */
+static int move_unit(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	struct uhmm_range r = uhmm_range_of(run->vpn, run->npages);
+	uint8_t pte = 0;
+	int err = move_back(e, run, run->npages);
+
+	if (err)
+		return err;
+	/* page tables that were there before make the kernel split it */
+	err = uhmm_ptes_scan(&e->ptes, uhmm_range_of(r.start, 1), &pte);
+	if (!err && !(pte & UHMM_PTE_HUGE))
+		err = uhmm_engine_collapse(e, r);
+	return err == -ESRCH ? err : 0;
+}
+
+/* A unit that cannot be moved is copied, from the daemon's memory. */
+static int give_unit(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	int err = -ENOSYS;
+
+	run->done = 0;
+	if (is_held(e, run) && !(run->flags & UHMM_RUN_WP))
+		err = move_unit(e, run);
+	run->error = err;
+	if (!err || err == -EAGAIN)
+		return 0;
+	if (err == -ESRCH)
+		return err;
+	if (run->done)	/* not one any more */
+		return give_rest(e, run);
+	uhmm_engine_bring_out(e, run->dpfn, run->npages);
+	return uhmm_engine_copy_give(e, run, 1);
+}
+
+static int move_give(void *ctx, struct uhmm_run *run, unsigned int nruns)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < nruns && !err; i++)
+		err = run[i].flags & UHMM_RUN_UNIT ? give_unit(ctx, &run[i]) :
+						     give_run(ctx, &run[i]);
+	return err;
+}
+
+static const struct uhmm_mm_ops move_ops = {
+	UHMM_ENGINE_COMMON_OPS,
+	.trap = uhmm_engine_copy_trap,
+	.take = move_take,
+	.give = move_give,
+};
+
+int uhmm_engine_move_create(struct uhmm_engine **engine,
+			    const struct uhmm_engine_fds *fds,
+			    uint64_t uffd_features,
+			    const struct uhmm_engine_env *env)
+{
+	const uint64_t need = UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+			      UHMM_UFFD_FEATURE_MOVE;
+	int err;
+
+	if ((uffd_features & need) != need || !env->move)
+		return -EOPNOTSUPP;
+	err = uhmm_engine_create(engine, fds, uffd_features, env);
+	if (err)
+		return err;
+	(*engine)->name = "move";
+	(*engine)->ops = &move_ops;
+	return 0;
+}
+
+int uhmm_engine_any_create(struct uhmm_engine **engine,
+			   enum uhmm_engine_kind kind,
+			   const struct uhmm_engine_fds *fds,
+			   uint64_t uffd_features,
+			   const struct uhmm_engine_env *env)
+{
+	int err = -EOPNOTSUPP;
+
+	if (kind != UHMM_ENGINE_COPY)
+		err = uhmm_engine_move_create(engine, fds, uffd_features, env);
+	if (err == -EOPNOTSUPP && kind != UHMM_ENGINE_MOVE)
+		err = uhmm_engine_copy_create(engine, fds, uffd_features, env);
+	return err;
+}
