@@ -7,7 +7,11 @@ set(UHMM_LOOPS uring epoll)
 
 # What runs under uhmm runs with each loop, and that with each engine: with the
 # best there is (auto), which has no name here, and with those that are not it.
+# What a sanitizer sees it sees with each engine and each loop once.
 set(UHMM_VARIANTS uring epoll copy.uring copy.epoll)
+if(UHMM_SANITIZE)
+	set(UHMM_VARIANTS uring copy.epoll)
+endif()
 
 # uhmm_variant_args(<variant> <out>): options of `uhmm run` and of the scripts
 function(uhmm_variant_args variant out)

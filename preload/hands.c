@@ -92,7 +92,7 @@ static long move(int uffd, const struct uhmm_wire_range *from,
 {
 	struct uhmm_uffdio_move m = { .dst = to->addr, .src = from->addr,
 				      .len = from->bytes };
-	long ret;
+	long ret = 0;
 
 	do {
 		m.dst += m.move > 0 ? (uint64_t)m.move : 0;

@@ -66,8 +66,9 @@ static struct uhmm_ksig read_seen(void)
 	do {
 		version = atomic_load(&trap.seen.version);
 		act = trap.seen.act;
-		atomic_thread_fence(memory_order_acquire);
-	} while (version & 1 || version != atomic_load(&trap.seen.version));
+		/* adds nothing, but what was read before stays before it */
+	} while (version & 1 ||
+		 version != atomic_fetch_add(&trap.seen.version, 0));
 	return act;
 }
 

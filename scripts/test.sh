@@ -15,7 +15,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-budget=${UHMM_TEST_BUDGET:-1140}
+budget=${UHMM_TEST_BUDGET:-3000}
 jobs=${UHMM_JOBS:-$(nproc)}
 passed=0 failed=0 skipped=0
 summaries=() failures=() skips=()

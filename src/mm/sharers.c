@@ -113,7 +113,7 @@ static void board_from_anywhere(struct uhmm_migrate_vma *args,
 {
 	uhmm_vpn_t vpn = UHMM_VPN(0);
 	uhmm_vpn_t end = UHMM_VPN(UINT64_C(1) << UHMM_TABLE_INDEX_BITS);
-	struct wanted key;
+	struct wanted key = { 0 };
 
 	for (; uhmm_kin_next(mm, &vpn, end, &key.number); vpn.val++) {
 		const struct wanted *found = bsearch(

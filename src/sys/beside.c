@@ -23,5 +23,6 @@ int uhmm_open_beside(int maps, const char *name)
 	path[n - 4] = '\0';
 	snprintf(file, sizeof(file), "%s%s", path, name);
 	fd = open(file, O_RDONLY | O_CLOEXEC);
+	/* cppcheck-suppress resourceLeak ; it is the caller's */
 	return fd < 0 ? -errno : fd;
 }
