@@ -14,6 +14,7 @@
 
 #include "daemon.h"
 #include "fork.h"
+#include "policy.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/uffd.h"
@@ -51,6 +52,7 @@ static void serve(void *arg)
 			       (unsigned long long)uhmm_addr_of(job->vpn));
 	if (err == -ESRCH && !session_is_alive(s))
 		session_gone(s);
+	policy_faulted(s, job->vpn);
 	stats_latency(&s->d->stats.fault_latency,
 		      co_now_ns() - job->since_ns);
 	session_put(s);
@@ -112,6 +114,7 @@ static void remove_pages(struct session *s, struct uhmm_range r)
 			continue;
 		}
 		s->d->stats.removes++;
+		policy_changed(s, piece);
 		uhmm_event_unmap(s->mm, piece);
 	}
 }
@@ -152,6 +155,7 @@ static void on_unmap(struct session *s, const struct uffd_msg *msg)
 		 (unsigned long long)uhmm_addr_of(r.start),
 		 (unsigned long long)uhmm_range_npages(r));
 	s->d->stats.unmaps++;
+	policy_changed(s, r);
 	uhmm_engine_note_unmap(s->engine, r);
 	uhmm_event_unmap(s->mm, r);
 }
@@ -167,6 +171,8 @@ static void on_remap(struct session *s, const struct uffd_msg *msg)
 		 (unsigned long long)msg->arg.remap.to,
 		 (unsigned long long)npages);
 	s->d->stats.remaps++;
+	policy_changed(s, uhmm_range_of(from, npages));
+	policy_changed(s, uhmm_range_of(to, npages));
 	uhmm_engine_note_remap(s->engine, from, to, npages);
 	uhmm_event_remap(s->mm, from, to, npages);
 }

@@ -141,6 +141,17 @@ void uhmm_migrate_vma_pages(struct uhmm_migrate_vma *args);
 void uhmm_migrate_vma_finalize(struct uhmm_migrate_vma *args);
 
 /**
+ * uhmm_migrate_to_dev() - (yields) ordinary pages of @r, in one mapping, become
+ * device pages of @pgmap, as many as can and as it has room for
+ * Return: pages that did (>= 0); -EINVAL as uhmm_migrate_vma_setup(); -ENOMEM;
+ * -ESRCH
+ * Kernel: what a driver does with migrate_vma_*() to prefetch.
+ */
+UHMM_CHECKED int64_t uhmm_migrate_to_dev(struct uhmm_mm *mm,
+					 struct uhmm_range r,
+					 struct uhmm_pagemap *pgmap);
+
+/**
  * uhmm_migrate_to_ram() - (yields) device pages of @pgmap (NULL: any) in @r
  * become ordinary pages of @mm and of all who share them
  * Return: pages that came back (>= 0); -ESRCH
