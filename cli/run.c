@@ -25,6 +25,7 @@
 #include "run_opts.h"
 #include "rundir.h"
 #include "supervise.h"
+#include "sys/uapi.h"
 
 struct run {
 	struct cli_run_opts opts;
@@ -48,8 +49,9 @@ static const char *policy_obstacle(void)
 		return "needs a userfaultfd that serves system calls, too: "
 		       "root, vm.unprivileged_userfaultfd=1, or access to "
 		       "/dev/userfaultfd";
-	if (!f.pagemap_scan)
-		return "needs a kernel with PAGEMAP_SCAN (6.7)";
+	if (!f.pagemap_scan || !(f.uffd_features & UHMM_UFFD_FEATURE_MOVE))
+		return "needs engine move, that is Linux 6.8; with the others a "
+		       "program that does not know of it could lose memory";
 	return NULL;
 }
 

@@ -188,6 +188,12 @@ int cli_run_opts_parse(struct cli_run_opts *o, int argc, char **argv)
 			"--near, --device or --policy");
 		return CLI_USAGE;
 	}
+	if (o->npolicies && o->engine && strcmp(o->engine, "auto") != 0 &&
+	    strcmp(o->engine, "move") != 0) {
+		cli_say("--policy: not with --engine %s: only engine move takes "
+			"nothing that a program could lose", o->engine);
+		return CLI_USAGE;
+	}
 	o->program = argv + optind;
 	return -1;
 }

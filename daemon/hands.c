@@ -241,8 +241,10 @@ int hands_move(void *ctx, struct uhmm_range open,
 	int err = -EAGAIN;
 	struct channel *ch = seize_agent(s, &err);
 
-	if (!ch)
+	if (!ch) {
+		fault_pause(s);
 		return s->state == SESSION_DEAD ? -ESRCH : err;
+	}
 	s->d->stats.hands_calls++;
 	uhmm_wire_init(&msg, UHMM_WIRE_hands, 0, false);
 	msg.body.hands.op = UHMM_HANDS_MOVE;
@@ -254,7 +256,6 @@ int hands_move(void *ctx, struct uhmm_range open,
 	fault_pause(s);
 	err = ask(s, ch, &msg);
 	let_go(ch);
-	fault_resume(s);
 	if (s->state == SESSION_DEAD)
 		return -ESRCH;
 	return err == -EPIPE ? -ENOSYS : err;

@@ -82,7 +82,8 @@ static bool is_candidate(const struct places *p, const struct uhmm_vma *vma,
 	return vma->read && vma->write && !vma->exec && vma->anon &&
 	       !vma->shared && !vma->hugetlb && !vma->special &&
 	       !is_stack(vma, below) &&
-	       !uhmm_range_overlaps(vma->range, p->s->own);
+	       !uhmm_range_overlaps(vma->range, p->s->own) &&
+	       !(p->s->engine && uhmm_engine_owns(p->s->engine, vma->range));
 }
 
 static uint64_t weight(struct uhmm_range r)
@@ -233,4 +234,13 @@ int places_next(struct places *p, struct uhmm_range r, uint64_t max,
 		r.start = end;
 	}
 	return -ENOENT;
+}
+
+bool places_allow(const struct places *p, struct uhmm_range r)
+{
+	struct uhmm_range run = r;
+
+	cut_all(p, &run);
+	return co_now_ns() >= p->blind_until_ns &&
+	       uhmm_range_npages(run) == uhmm_range_npages(r);
 }

@@ -80,6 +80,9 @@ UHMM_CHECKED int places_next(struct places *p, struct uhmm_range r,
  *  together; an empty range when there is none */
 struct uhmm_range places_at(const struct places *p, uint64_t at);
 
+/** places_allow() - may all of @r, which places_next() gave, still be taken? */
+bool places_allow(const struct places *p, struct uhmm_range r);
+
 /** places_changed() - the program unmapped, moved or dropped @r */
 void places_changed(struct places *p, struct uhmm_range r);
 

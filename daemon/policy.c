@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include <uhmm/cpu_fault.h>
-#include <uhmm/exclusive.h>
 #include <uhmm/migrate.h>
 
 #include "co.h"
@@ -15,6 +14,8 @@
 #include "fork.h"
 #include "session.h"
 
+/* A page of any machine we know. */
+#define PAGE_BYTES_MOST 65536
 /* Between two steps. */
 #define TICK_NS UINT64_C(5000000)
 
@@ -50,41 +51,48 @@ static struct session *begin(struct policy *p, int *err)
 	return s;
 }
 
-int64_t policy_take(struct policy *p, struct uhmm_range r,
-		    struct uhmm_device *dev)
+/* Return: pages of @r that went to @pgmap; -ESRCH */
+static int64_t take(struct policy *p, struct uhmm_range r,
+		    struct uhmm_pagemap *pgmap)
 {
 	int err;
 	struct session *s = begin(p, &err);
-	int64_t n = err ? err :
-			  uhmm_migrate_to_dev(p->s->mm, r, &dev->pgmap);
+	int64_t n = err;
 
+	if (!err && places_allow(&p->places, r))
+		n = uhmm_migrate_to_dev(p->s->mm, r, pgmap,
+					UHMM_MIGRATE_VMA_AT_ONCE);
 	fork_end_call(s);
 	if (n == -ESRCH)
 		return n;
 	if (n < 0)
 		n = 0;
-	dev->count.migrate_to_dev_pages += (uint64_t)n;
 	policy_stats(p)->taken += (uint64_t)n;
 	policy_stats(p)->refused += uhmm_range_npages(r) - (uint64_t)n;
 	return n;
 }
 
+int64_t policy_take(struct policy *p, struct uhmm_range r,
+		    struct uhmm_device *dev)
+{
+	int64_t n = take(p, r, &dev->pgmap);
+
+	if (n > 0)
+		dev->count.migrate_to_dev_pages += (uint64_t)n;
+	return n;
+}
+
+/* Pages that are there and nobody else's: they need only be moved to where such
+ * pages wait (exclusive.h). */
 int64_t policy_take_exclusive(struct policy *p, struct uhmm_range r)
 {
-	uint64_t n = 0;
-	int err;
-	struct session *s = begin(p, &err);
+	int64_t n = take(p, r, &p->s->d->core.exclusive);
 
-	if (!err)
-		err = uhmm_make_device_exclusive(p->s->mm, r, &n);
-	fork_end_call(s);
-	if (err == -ESRCH)
-		return err;
-	p->dev[0]->count.exclusive_pages += n;
-	policy_stats(p)->taken += n;
-	policy_stats(p)->exclusive += n;
-	policy_stats(p)->refused += uhmm_range_npages(r) - n;
-	return (int64_t)n;
+	if (n > 0) {
+		p->dev[0]->count.exclusive_pages += (uint64_t)n;
+		policy_stats(p)->exclusive += (uint64_t)n;
+	}
+	return n;
 }
 
 int policy_give(struct policy *p, struct uhmm_range r)
@@ -104,15 +112,19 @@ int policy_give(struct policy *p, struct uhmm_range r)
 	return 0;
 }
 
-uint64_t policy_sum(const struct policy *p, uhmm_dpfn_t dpfn)
+bool policy_sum(const struct policy *p, uhmm_dpfn_t dpfn, uint64_t *sum)
 {
 	struct uhmm_core *core = p->s->mm->core;
-	const uint64_t *word = core->ops->page_ptr(core, dpfn);
-	uint64_t sum = 0;
+	uint64_t word[PAGE_BYTES_MOST / sizeof(uint64_t)];
+	uint64_t n = core->page_bytes / sizeof(*word);
 
-	for (uint64_t i = 0; i < core->page_bytes / sizeof(*word); i++)
-		sum = (sum ^ word[i]) * UINT64_C(0x100000001b3);
-	return sum;
+	if (core->page_bytes > sizeof(word) ||
+	    core->ops->page_read(core, dpfn, 1, word) != 1)
+		return false;
+	*sum = 0;
+	for (uint64_t i = 0; i < n; i++)
+		*sum = (*sum ^ word[i]) * UINT64_C(0x100000001b3);
+	return true;
 }
 
 /* ---- the job ---- */
@@ -227,6 +239,9 @@ static const char *obstacle(const struct session *s)
 	if (s->hello_flags & UHMM_HELLO_USER_MODE_ONLY)
 		return "its userfaultfd does not serve faults that the kernel "
 		       "takes; see uhmm doctor";
+	if (strcmp(uhmm_engine_name(s->engine), "move") != 0)
+		return "no engine move here, and the others could lose what it "
+		       "maps where it has just unmapped; see uhmm doctor";
 	return NULL;
 }
 

@@ -107,7 +107,8 @@ UHMM_CHECKED int policy_give(struct policy *p, struct uhmm_range r);
 /** policy_stats() - where it counts */
 struct policy_stats *policy_stats(const struct policy *p);
 
-/** policy_sum() - of the bytes of device page @dpfn */
-uint64_t policy_sum(const struct policy *p, uhmm_dpfn_t dpfn);
+/** policy_sum() - of the bytes of device page @dpfn, read by the device
+ *  Return: false: the program that has them is gone */
+bool policy_sum(const struct policy *p, uhmm_dpfn_t dpfn, uint64_t *sum);
 
 #endif

@@ -69,8 +69,8 @@ static void note(struct policy *p, struct chaos *c, uhmm_vpn_t vpn)
 	if (!uhmm_softleaf_is_away(leaf))
 		return;
 	page.dpfn = uhmm_softleaf_to_dpfn(leaf);
-	page.sum = policy_sum(p, page.dpfn);
-	(void)policy_pages_put(&c->pages, page);
+	if (policy_sum(p, page.dpfn, &page.sum))
+		(void)policy_pages_put(&c->pages, page);
 }
 
 static void note_all(struct policy *p, struct chaos *c, struct uhmm_range r)
@@ -84,13 +84,15 @@ static void compare(struct policy *p, struct chaos *c, uhmm_vpn_t vpn)
 {
 	uhmm_softleaf_t leaf = uhmm_mm_leaf(p->s->mm, vpn);
 	const struct policy_page *page;
+	uint64_t sum;
 
 	if (!uhmm_softleaf_is_away(leaf))
 		return;
 	page = policy_pages_find(&c->pages, uhmm_softleaf_to_dpfn(leaf));
-	if (!page || page->vpn.val != vpn.val || c->mixed)
+	if (!page || page->vpn.val != vpn.val || c->mixed ||
+	    !policy_sum(p, page->dpfn, &sum))
 		return;
-	if (policy_sum(p, page->dpfn) == page->sum) {
+	if (sum == page->sum) {
 		policy_stats(p)->compared++;
 		return;
 	}
@@ -143,12 +145,13 @@ static int64_t take(struct policy *p, struct chaos *c)
 {
 	struct uhmm_range run;
 	int64_t n;
-	int err = percent(p, p->conf->huge) ? find_unit(p, &run) :
-					      find_run(p, &run);
+	bool exclusive = percent(p, p->conf->exclusive);
+	bool unit = percent(p, p->conf->huge) && !exclusive;
+	int err = unit ? find_unit(p, &run) : find_run(p, &run);
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	n = percent(p, p->conf->exclusive) ?
+	n = exclusive ?
 		    policy_take_exclusive(p, run) :
 		    policy_take(p, run, p->dev[policy_random(p, p->ndevs)]);
 	c->pieces++;

@@ -81,11 +81,11 @@ static void read_all(struct policy *p, struct uhmm_range r)
 {
 	for (; r.start.val < r.end.val; r.start.val++) {
 		uhmm_softleaf_t leaf = uhmm_mm_leaf(p->s->mm, r.start);
+		uint64_t sum;
 
-		if (!uhmm_softleaf_is_away(leaf))
-			continue;
-		(void)policy_sum(p, uhmm_softleaf_to_dpfn(leaf));
-		policy_stats(p)->compared++;
+		if (uhmm_softleaf_is_away(leaf) &&
+		    policy_sum(p, uhmm_softleaf_to_dpfn(leaf), &sum))
+			policy_stats(p)->compared++;
 	}
 }
 

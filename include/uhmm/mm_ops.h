@@ -47,6 +47,10 @@ enum uhmm_run_flags {
 				 * the first, so that their bytes are there
 				 * already; the run ends with -EILSEQ at the
 				 * first page that is not the same */
+	UHMM_RUN_AT_ONCE = 1 << 5,	/* take: only what the CPU loses in one
+				 * step that fails when the program changes its
+				 * mappings at that moment; -EOPNOTSUPP what
+				 * would have to be copied first */
 };
 
 /** @npages pages at @vpn of an mm, and the same number of pages at @dpfn. */

@@ -14,21 +14,48 @@ struct piece {
 	uint64_t dst[UHMM_MIGRATE_NPAGES_MAX];
 };
 
+/* Is the piece one PMD-sized unit that moves, or did? */
+static bool is_unit(const struct piece *p)
+{
+	const uint64_t both = UHMM_MIGRATE_PFN_MIGRATE |
+			      UHMM_MIGRATE_PFN_COMPOUND;
+
+	return (p->src[0] & both) == both;
+}
+
+/* A unit whole, if that can be had; else page by page. */
 static void allocate(struct piece *p)
 {
-	for (uint64_t i = 0; i < uhmm_range_npages(p->args.range); i++) {
-		uhmm_dpfn_t dpfn;
+	bool unit = is_unit(p);
+	uhmm_dpfn_t dpfn;
 
-		if ((p->src[i] & UHMM_MIGRATE_PFN_MIGRATE) &&
+	if (unit &&
+	    !uhmm_pagemap_alloc(p->args.pgmap, UHMM_UNIT_ORDER, &dpfn)) {
+		p->dst[0] = uhmm_migrate_pfn(dpfn) | UHMM_MIGRATE_PFN_COMPOUND;
+		return;
+	}
+	for (uint64_t i = 0; i < uhmm_range_npages(p->args.range); i++)
+		if ((unit || (p->src[i] & UHMM_MIGRATE_PFN_MIGRATE)) &&
 		    uhmm_pagemap_alloc(p->args.pgmap, 0, &dpfn) == 0)
 			p->dst[i] = uhmm_migrate_pfn(dpfn);
-	}
+}
+
+static int64_t count_moved(const struct piece *p)
+{
+	uint64_t npages = uhmm_range_npages(p->args.range);
+	int64_t moved = 0;
+
+	if (is_unit(p))
+		return (int64_t)npages;
+	for (uint64_t i = 0; i < npages; i++)
+		moved += (p->src[i] & UHMM_MIGRATE_PFN_MIGRATE) != 0;
+	return moved;
 }
 
 static int64_t move_piece(struct piece *p, struct uhmm_mm *mm,
-			  struct uhmm_range r, struct uhmm_pagemap *pgmap)
+			  struct uhmm_range r, struct uhmm_pagemap *pgmap,
+			  unsigned int flags)
 {
-	int64_t moved = 0;
 	int err;
 
 	p->args = (struct uhmm_migrate_vma){
@@ -37,7 +64,8 @@ static int64_t move_piece(struct piece *p, struct uhmm_mm *mm,
 		.src = p->src,
 		.dst = p->dst,
 		.pgmap = pgmap,
-		.flags = UHMM_MIGRATE_VMA_SELECT_SYSTEM,
+		.flags = UHMM_MIGRATE_VMA_SELECT_SYSTEM |
+			 UHMM_MIGRATE_VMA_SELECT_COMPOUND | flags,
 	};
 	err = uhmm_migrate_vma_setup(&p->args);
 	if (err)
@@ -45,13 +73,11 @@ static int64_t move_piece(struct piece *p, struct uhmm_mm *mm,
 	allocate(p);
 	uhmm_migrate_vma_pages(&p->args);
 	uhmm_migrate_vma_finalize(&p->args);
-	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
-		moved += (p->src[i] & UHMM_MIGRATE_PFN_MIGRATE) != 0;
-	return moved;
+	return count_moved(p);
 }
 
 int64_t uhmm_migrate_to_dev(struct uhmm_mm *mm, struct uhmm_range r,
-			    struct uhmm_pagemap *pgmap)
+			    struct uhmm_pagemap *pgmap, unsigned int flags)
 {
 	struct piece *p = malloc(sizeof(*p));
 	int64_t moved = 0, n = p ? 0 : -ENOMEM;
@@ -60,7 +86,7 @@ int64_t uhmm_migrate_to_dev(struct uhmm_mm *mm, struct uhmm_range r,
 		struct uhmm_range part = uhmm_range_clip(
 			uhmm_range_of(r.start, UHMM_MIGRATE_NPAGES_MAX), r);
 
-		n = mm->gone ? -ESRCH : move_piece(p, mm, part, pgmap);
+		n = mm->gone ? -ESRCH : move_piece(p, mm, part, pgmap, flags);
 		moved += n > 0 ? n : 0;
 		r.start = part.end;
 	}

@@ -62,13 +62,16 @@ struct uhmm_engine_move {
  *          that failed, -ESRCH the program is gone. Called with the lock.
  * @move:   (yields) the program makes @open accessible, moves @n lists of pages
  *          in order until one fails, and makes @open inaccessible again. From
- *          the call until it returns no event of the program is read, so that
+ *          the call until resume() no event of the program is read, so that
  *          it fails with -EAGAIN when the program changes its mappings: what
  *          the caller knew of them when it called is true of every page that
  *          was moved. 0; -EAGAIN events had to be read, or the hands were busy;
  *          -ENOSYS there are no hands that can; the -errno of the move that
  *          failed; -ESRCH. Which pages were moved when it fails is for the
  *          caller to find out. NULL: nobody can.
+ * @resume: follows each move(), whatever it returned, when it is known who has
+ *          the bytes of the pages it was about: an event may be a fork, which
+ *          asks for that. Events are read again; never yields.
  * @drain:  (yields) called with the lock after -EAGAIN: reads and handles the
  *          pending events. The one who raised an event must get a chance to
  *          run before it returns (sched_yield()), or the caller spins; but to
@@ -94,6 +97,7 @@ struct uhmm_engine_env {
 		     unsigned int n);
 	int (*move)(void *ctx, struct uhmm_range open,
 		    const struct uhmm_engine_move *m, unsigned int n);
+	void (*resume)(void *ctx);
 	int (*drain)(void *ctx);
 	void (*lock)(void *ctx);
 	void (*unlock)(void *ctx);
@@ -208,6 +212,16 @@ const char *uhmm_engine_name(const struct uhmm_engine *engine);
 /** uhmm_engine_stats() - counters, never reset */
 const struct uhmm_engine_stats *uhmm_engine_stats(
 	const struct uhmm_engine *engine);
+
+/**
+ * uhmm_engine_keep() - from now on what is trapped or watched stays so, also
+ * when src/mm is through with it: a mapping must not come apart. Calls nest;
+ * afterwards settle (uhmm_mm_settle()).
+ */
+void uhmm_engine_keep(struct uhmm_engine *engine, bool keep);
+
+/** uhmm_engine_owns() - is a part of @r ours, though the program maps it? */
+bool uhmm_engine_owns(const struct uhmm_engine *engine, struct uhmm_range r);
 
 /** uhmm_engine_trapped() - does the engine know @vpn as trapped? */
 bool uhmm_engine_trapped(const struct uhmm_engine *engine, uhmm_vpn_t vpn);

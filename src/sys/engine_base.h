@@ -35,6 +35,7 @@ struct uhmm_engine {
 	bool told;			/* UHMM_ENGINE_TELL was asked for */
 	bool fences_all;		/* there is no userfaultfd */
 	struct uhmm_range keep_off;
+	unsigned int kept;	/* nothing is unregistered now */
 	struct uhmm_window window;	/* engine move: of this program */
 	bool no_window;		/* ... it cannot have one */
 	uhmm_vpn_t unshared;	/* ... of the page for which that was tried */

@@ -193,6 +193,9 @@ static int take_busy(struct uhmm_engine *e, struct uhmm_run *run)
 			     pte);
 	if (err)
 		return err;
+	run->error = -EBUSY;
+	if (run->flags & UHMM_RUN_AT_ONCE)
+		return 0;
 	if (!(pte[0] & UHMM_PTE_EXCLUSIVE))
 		return copy_part(e, run, alike(pte, n));
 	return pte[0] & UHMM_PTE_WP ? write_them(e, run, alike(pte, n)) :
@@ -267,26 +270,42 @@ static void arrive(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
 	e->stats.pages_moved += n;
 }
 
-/* The hands moved some of these and failed with @error at the next page. */
+/* The hands moved some of these and failed at the next page. @i: the run that
+ * is in. Return: 0; -ESRCH */
 static int sort_out(struct uhmm_engine *e, struct uhmm_run *run,
-		    unsigned int nruns, int error)
+		    unsigned int nruns, unsigned int *i)
 {
-	unsigned int i;
-	int err = 0;
-
 	not_tried(run, nruns);
-	for (i = 0; i < nruns && !err; i++) {
+	for (*i = 0; *i < nruns; ++*i) {
+		struct uhmm_run *r = &run[*i];
 		uint64_t n;
+		int err = count_arrived(e, r->dpfn, r->npages, &n);
 
-		err = count_arrived(e, run[i].dpfn, run[i].npages, &n);
 		if (err)
+			return err;
+		arrive(e, r, n);
+		if (n < r->npages)
 			break;
-		arrive(e, &run[i], n);
-		if (n == run[i].npages)
-			continue;
-		err = take_refused(e, &run[i], error);
-		break;
 	}
+	return 0;
+}
+
+/* What became of these, of which the hands said @error. Nobody may ask for
+ * their bytes before that is known. Return: 0; -ESRCH */
+static int account(struct uhmm_engine *e, struct uhmm_run *run,
+		   unsigned int nruns, int error)
+{
+	unsigned int refused = nruns;
+	int err = error == -ESRCH ? error : 0;
+
+	if (!error)
+		for (unsigned int i = 0; i < nruns; i++)
+			arrive(e, &run[i], run[i].npages);
+	else if (!err)
+		err = sort_out(e, run, nruns, &refused);
+	e->env.resume(e->env.ctx);
+	if (!err && refused < nruns)
+		err = take_refused(e, &run[refused], error);
 	return err;
 }
 
@@ -353,12 +372,7 @@ static int move_group(struct uhmm_engine *e, struct uhmm_run *run,
 			.npages = run[i].npages,
 		};
 	err = uhmm_engine_do_moves(e, places_of(e, run, nruns), m, nruns);
-	if (err == -ESRCH)
-		return err;
-	for (unsigned int i = 0; i < nruns && !err; i++)
-		arrive(e, &run[i], run[i].npages);
-	if (err)
-		err = sort_out(e, run, nruns, err);
+	err = account(e, run, nruns, err);
 	return err ? err : mark_taken(e, run, nruns);
 }
 
@@ -434,6 +448,7 @@ static int move_zero_pages(struct uhmm_engine *e, const struct uhmm_run *run,
 		uhmm_window_litter(&e->window,
 				   dpfn_at(run, m[i].from.val - run->vpn.val),
 				   m[i].npages);
+	e->env.resume(e->env.ctx);
 	return err ? err : -EAGAIN;
 }
 
@@ -622,13 +637,13 @@ static int move_back(struct uhmm_engine *e, struct uhmm_run *run,
 		return err;
 	err = uhmm_engine_do_moves(e, places, &m, 1);
 	if (err == -ESRCH)
-		return err;
-	if (err)
+		n = 0;
+	else if (err)
 		scanned = count_left(e, run, run->done, end, &n);
-	if (scanned)
-		return scanned;
-	leave(e, run, n);
-	return err;
+	if (!scanned)
+		leave(e, run, n);
+	e->env.resume(e->env.ctx);
+	return scanned ? scanned : err;
 }
 
 /* The same for any number of mappings; nobody looks at them before it fails. */

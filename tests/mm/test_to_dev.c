@@ -8,7 +8,7 @@ static int64_t to_dev(uint64_t vpn, uint64_t npages)
 {
 	int64_t n = uhmm_migrate_to_dev(rig.file->mm,
 					uhmm_range_of(UHMM_VPN(vpn), npages),
-					&rig.dev[0].pgmap);
+					&rig.dev[0].pgmap, 0);
 
 	fake_check(&rig.f);
 	return n;

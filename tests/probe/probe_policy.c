@@ -160,7 +160,9 @@ static void *allocating(void *arg)
 		size_t n = 1 + seed / 11 % 300000;
 
 		for (size_t i = 0; i < bytes[k]; i += 500)
-			CHECK(p[k][i] == (unsigned char)k, "allocated");
+			CHECK(p[k][i] == (unsigned char)k,
+			      "%p: byte %zu of %zu is %u, not %zu", (void *)p[k],
+			      i, bytes[k], p[k][i], k);
 		p[k] = realloc(p[k], n);
 		CHECK(p[k], "");
 		memset(p[k], (int)k, bytes[k] = n);
