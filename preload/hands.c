@@ -2,6 +2,7 @@
 /* hands.c - madvise, mprotect and UFFDIO_MOVE on the daemon's word */
 #include "hands.h"
 
+#include "buffer.h"
 #include "trap.h"
 #include "uffd_abi.h"
 
@@ -127,6 +128,7 @@ static long do_one(uint32_t op, const struct uhmm_wire_range *r)
 {
 	long ret;
 
+	uhmm_buffer_note(r->addr, r->bytes);
 	if (op >= UHMM_HANDS_PROTECT)
 		return protect(r, (long)op - UHMM_HANDS_PROTECT);
 
