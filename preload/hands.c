@@ -95,6 +95,7 @@ static long move(int uffd, const struct uhmm_wire_range *from,
 				      .len = from->bytes };
 	long ret = 0;
 
+	uhmm_buffer_note(from->addr, from->bytes);
 	do {
 		m.dst += m.move > 0 ? (uint64_t)m.move : 0;
 		m.src += m.move > 0 ? (uint64_t)m.move : 0;
