@@ -33,10 +33,6 @@
 /** Pages faulted or migrated at once. Not visible in any answer. */
 #define DMIRROR_PIECE 512
 
-/** The same of the kernel's driver, where it shows: when a fault fails, the
- *  pieces before it are in the table. */
-#define DMIRROR_FAULT_NPAGES 64
-
 /** Pages the kernel's driver faults in at once. Seen in what comes back from
  * the device with them (uhmm_range_fault.batch). */
 #define DMIRROR_BATCH 64

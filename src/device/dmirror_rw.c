@@ -249,34 +249,20 @@ static int fault_piece(const struct dmirror_call *call, struct uhmm_range r,
 	return err ? err : store_all(m, r, pfns);
 }
 
-static int fault_pieces(const struct dmirror_call *call, struct uhmm_range *r,
-			bool write, uint64_t npages)
-{
-	int err = 0;
-
-	while (!err && r->start.val < r->end.val) {
-		struct uhmm_range piece = uhmm_range_clip(
-			uhmm_range_of(r->start, npages), *r);
-
-		err = fault_piece(call, piece, write);
-		if (!err)
-			r->start = piece.end;
-	}
-	return err;
-}
-
-/* The fault step: the whole rest of the range. When a page cannot be had the
- * pieces before it are in the table all the same, pieces as the driver makes
- * them. */
+/* The fault step: the whole rest of the range. */
 static int fault_rest(const struct dmirror_call *call, struct uhmm_range r,
 		      bool write)
 {
-	int err = fault_pieces(call, &r, write, DMIRROR_PIECE);
+	while (r.start.val < r.end.val) {
+		struct uhmm_range piece = uhmm_range_clip(
+			uhmm_range_of(r.start, DMIRROR_PIECE), r);
+		int err = fault_piece(call, piece, write);
 
-	if ((err == -EFAULT || err == -EPERM) &&
-	    uhmm_range_npages(r) > DMIRROR_FAULT_NPAGES)
-		(void)!fault_pieces(call, &r, write, DMIRROR_FAULT_NPAGES);
-	return err == -ESRCH ? -EFAULT : err;
+		if (err)
+			return err == -ESRCH ? -EFAULT : err;
+		r.start = piece.end;
+	}
+	return 0;
 }
 
 /* Entries of pages that nobody watches or looks at do not outlive the
