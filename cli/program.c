@@ -167,7 +167,8 @@ static int set_environment(const struct cli_program_env *env)
 		     old ? old : "") < 0)
 		return -ENOMEM;
 	ret = setenv("LD_PRELOAD", all, 1) ||
-	      setenv("UHMM_SOCKET", env->socket, 1);
+	      setenv("UHMM_SOCKET", env->socket, 1) ||
+	      (env->nodes[0] && setenv("UHMM_NODES", env->nodes, 1));
 	free(all);
 	return ret ? -ENOMEM : 0;
 }

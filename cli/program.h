@@ -18,6 +18,7 @@ int cli_program_check(const char *name);
 struct cli_program_env {
 	const char *preload;
 	const char *socket;
+	const char *nodes;	 /* for UHMM_NODES; empty: none */
 	const sigset_t *sigmask; /* the one we were started with */
 };
 

@@ -18,6 +18,8 @@ const char cli_run_help[] =
 	"  --device NAME:TYPE:SIZE a device, repeatable: hmm_dmirror0:private:64G;\n"
 	"                          else hmm_dmirror0 and 1, private, 2 and 3,\n"
 	"                          coherent\n"
+	"  --driver FILE           load a driver with devices of its own,\n"
+	"                          repeatable\n"
 	"  --stats                 a summary on stderr at the end\n"
 	"  --stats-json FILE       all statistics, JSON, into FILE at the end\n"
 	"  --socket PATH           use the running daemon at PATH\n"
@@ -31,6 +33,7 @@ enum {
 	OPT_LOOP,
 	OPT_NEAR,
 	OPT_DEVICE,
+	OPT_DRIVER,
 	OPT_STATS,
 	OPT_STATS_JSON,
 	OPT_SOCKET,
@@ -42,6 +45,7 @@ static const struct option options[] = {
 	{ "loop", required_argument, NULL, OPT_LOOP },
 	{ "near", required_argument, NULL, OPT_NEAR },
 	{ "device", required_argument, NULL, OPT_DEVICE },
+	{ "driver", required_argument, NULL, OPT_DRIVER },
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "stats-json", required_argument, NULL, OPT_STATS_JSON },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -118,6 +122,16 @@ static int take_device(struct cli_run_opts *o, const char *word)
 	return -1;
 }
 
+static int take_driver(struct cli_run_opts *o, const char *word)
+{
+	if (o->ndrivers == CLI_DRIVERS_MAX) {
+		cli_say("more than %d drivers", CLI_DRIVERS_MAX);
+		return CLI_USAGE;
+	}
+	o->driver[o->ndrivers++] = word;
+	return -1;
+}
+
 static int take(struct cli_run_opts *o, int opt, const char *arg)
 {
 	switch (opt) {
@@ -129,6 +143,8 @@ static int take(struct cli_run_opts *o, int opt, const char *arg)
 		return take_near(o, arg);
 	case OPT_DEVICE:
 		return take_device(o, arg);
+	case OPT_DRIVER:
+		return take_driver(o, arg);
 	case OPT_STATS:
 		o->stats = true;
 		return -1;
@@ -163,9 +179,10 @@ int cli_run_opts_parse(struct cli_run_opts *o, int argc, char **argv)
 		cli_say("which program?");
 		return CLI_USAGE;
 	}
-	if (o->socket && (o->engine || o->loop || o->near || o->ndevices)) {
+	if (o->socket && (o->engine || o->loop || o->near || o->ndevices ||
+			  o->ndrivers)) {
 		cli_say("--socket joins a daemon as it is: "
-			"no --engine, --loop, --near or --device");
+			"no --engine, --loop, --near, --device or --driver");
 		return CLI_USAGE;
 	}
 	o->program = argv + optind;

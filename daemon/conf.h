@@ -18,6 +18,7 @@
 
 #define CONF_DEVICES_MAX 16
 #define CONF_WORKERS_MAX 64
+#define CONF_DRIVERS_MAX 4
 
 /** How a worker comes to be on the CPU of its program (near.h). */
 enum near_mode {
@@ -45,6 +46,8 @@ struct conf {
 	bool parent_death;		/* end with the process that started us */
 	struct conf_device dev[CONF_DEVICES_MAX];
 	unsigned int ndevs;
+	const char *driver[CONF_DRIVERS_MAX];	/* paths */
+	unsigned int ndrivers;
 };
 
 /** Exit status of main(). */
