@@ -9,7 +9,7 @@
  * (SCHED_IDLE) counts as idle: while a program asks again and again, which is
  * called a streak, its worker becomes one of them. Then both are woken on one
  * CPU, in turn, without anybody being bound to it, and the program sees
- * nothing of it. See docs/performance.md for what else was tried.
+ * nothing of it.
  *
  * Beside a busy thread the idle class gets next to no time. So while there is
  * a streak the keeper, an ordinary thread, looks every millisecond whether its
