@@ -21,8 +21,6 @@
 #include "conf.h"
 #include "device/drivers.h"
 #include "mm/mm.h"
-#include "device/drivers.h"
-#include "mm/mm.h"
 #include "sys/devmem.h"
 #include "sys/memfd.h"
 
