@@ -251,7 +251,7 @@ static void env_tidy_fences(void *ctx)
 	p->ntidy++;
 }
 
-static void make_engine(struct prog *p)
+static void make_engine(struct prog *p, unsigned int flags)
 {
 	struct uhmm_engine_env env = {
 		.ctx = p,
@@ -269,8 +269,13 @@ static void make_engine(struct prog *p)
 	uhmm_devmem_init(&p->devmem);
 	ck_assert_int_eq(uhmm_devmem_add(&p->devmem, UHMM_DPFN(PROG_DPFN),
 					 PROG_DEVICE_PAGES), 0);
-	ck_assert_int_eq(uhmm_engine_copy_create(&p->engine, &p->fds,
-						 p->features, &env), 0);
+	if (flags & PROG_PROTECT)
+		ck_assert_int_eq(uhmm_engine_protect_create(&p->engine, &p->fds,
+							    &env), 0);
+	else
+		ck_assert_int_eq(uhmm_engine_copy_create(&p->engine, &p->fds,
+							 p->features, &env),
+				 0);
 	p->ops = uhmm_engine_ops(p->engine);
 	p->locked = true;
 }
@@ -302,7 +307,7 @@ void prog_start(struct prog *p, unsigned int flags)
 	for (int i = 0; i < PROG_NR_THREADS; i++)
 		close(theirs[i]);
 	take_fds(p);
-	make_engine(p);
+	make_engine(p, flags);
 }
 
 void prog_kill(struct prog *p)
