@@ -2,6 +2,7 @@
 /* hands.c - madvise, mprotect and UFFDIO_MOVE on the daemon's word */
 #include "hands.h"
 
+#include "buffer.h"
 #include "trap.h"
 #include "uffd_abi.h"
 
@@ -94,6 +95,7 @@ static long move(int uffd, const struct uhmm_wire_range *from,
 				      .len = from->bytes };
 	long ret = 0;
 
+	uhmm_buffer_note(from->addr, from->bytes);
 	do {
 		m.dst += m.move > 0 ? (uint64_t)m.move : 0;
 		m.src += m.move > 0 ? (uint64_t)m.move : 0;
@@ -127,6 +129,7 @@ static long do_one(uint32_t op, const struct uhmm_wire_range *r)
 {
 	long ret;
 
+	uhmm_buffer_note(r->addr, r->bytes);
 	if (op >= UHMM_HANDS_PROTECT)
 		return protect(r, (long)op - UHMM_HANDS_PROTECT);
 
