@@ -10,7 +10,6 @@
 #include "daemon.h"
 #include "session.h"
 #include "sys/pagesize.h"
-#include "vmcall.h"
 
 /* May the program do this where @vma is, as far as it knows? The hardware
  * cannot write or execute without reading. */
@@ -55,7 +54,6 @@ int trap_fault(struct request *rq)
 	struct uhmm_vma vma;
 	int err;
 
-	vmcall_wait(s, vpn);
 	err = s->mm->gone ? -ESRCH :
 			    s->mm->ops->vma_find(s->mm->ops_ctx, vpn, &vma);
 	uhmm_dbg(UHMM_LOG_FAULT, "trap pid=%u addr=%#llx access=%u fenced=%d",

@@ -21,12 +21,6 @@ static struct uhmm_range range_of(uint64_t addr, uint64_t bytes)
 						uhmm_page_bytes() - 1) };
 }
 
-void vmcall_wait(struct session *s, uhmm_vpn_t vpn)
-{
-	(void)s;
-	(void)vpn;
-}
-
 /* Nothing of @r is on its way when this returns, and nothing sets out. */
 static void begin(struct request *rq, struct uhmm_range r)
 {

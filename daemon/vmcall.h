@@ -22,7 +22,4 @@ int vmcall(struct request *rq);
 /** vmcall_fence() - (yields) handler: mprotect, part by part. 0 or -errno */
 int vmcall_fence(struct request *rq);
 
-/** vmcall_wait() - (yields) until no call is changing the mapping of @vpn */
-void vmcall_wait(struct session *s, uhmm_vpn_t vpn);
-
 #endif
