@@ -147,7 +147,11 @@ static enum need look_leaf(struct piece *p, uint64_t i, uhmm_softleaf_t leaf)
 {
 	p->out[i] = 0;
 	if (uhmm_softleaf_is_migration(leaf))
-		return wants_fault(p) ? NEED_WAIT : NEED_NOTHING;
+		/* The kernel says nothing is there when nobody asks to fault.
+		 * A CPU whose fault brings the page back stands still there
+		 * until it has come; ours may run on a moment earlier, and
+		 * shall not see that. */
+		return NEED_WAIT;
 	if (!uhmm_softleaf_is_device_private(leaf) || !is_own(p, leaf)) {
 		if (wants_write(p) && !p->vma.write)
 			return NEED_EPERM;
