@@ -90,6 +90,20 @@ static uint64_t pmd_order(const struct piece *p)
 	return order;
 }
 
+/* Does any page of the PMD-sized unit around page @i have an entry? The kernel
+ * maps such a unit by base pages. Here pages of a coherent device are ordinary
+ * ones to it, and khugepaged may have made a huge page of all. */
+static bool has_entries_beside(const struct piece *p, uint64_t i)
+{
+	uint64_t n = p->mm->core->pmd_npages;
+	uhmm_vpn_t vpn = UHMM_VPN((p->range.start.val + i) / n * n);
+	uhmm_vpn_t end = UHMM_VPN(vpn.val + n);
+	uhmm_softleaf_t leaf;
+
+	return uhmm_shadow_next(&p->mm->core->store, p->mm->slot, &vpn, end,
+				&leaf);
+}
+
 /* Word of a present page. */
 static uint64_t present_word(const struct piece *p, uint64_t i)
 {
@@ -97,7 +111,7 @@ static uint64_t present_word(const struct piece *p, uint64_t i)
 
 	if (is_writable(p, i))
 		word |= UHMM_HMM_PFN_WRITE;
-	if (p->pte[i] & UHMM_PTE_HUGE) {
+	if ((p->pte[i] & UHMM_PTE_HUGE) && !has_entries_beside(p, i)) {
 		order = pmd_order(p);
 		if (p->pte[i] & UHMM_PTE_PUD)
 			order *= 2;
