@@ -21,15 +21,6 @@
 EXPORT int __sigaction(int sig, const struct sigaction *act,
 		       struct sigaction *old);
 EXPORT __sighandler_t bsd_signal(int sig, __sighandler_t handler);
-EXPORT __sighandler_t sysv_signal(int sig, __sighandler_t handler);
-EXPORT __sighandler_t __sysv_signal(int sig, __sighandler_t handler);
-EXPORT __sighandler_t sigset(int sig, __sighandler_t handler);
-EXPORT int sighold(int sig);
-EXPORT int sigrelse(int sig);
-EXPORT int sigignore(int sig);
-EXPORT int sigblock(int mask);
-EXPORT int sigsetmask(int mask);
-EXPORT int siggetmask(void);
 EXPORT int __sigsuspend(const sigset_t *set);
 EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n,
 		       const struct timespec *timeout, const sigset_t *set,

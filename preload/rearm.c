@@ -146,7 +146,7 @@ struct entry {		/* struct linux_dirent64 */
 static struct round look_at_all(void)
 {
 	static const char path[] = "/proc/self/task";
-	_Alignas(struct entry) char buf[1024];
+	_Alignas(struct entry) char buf[1024] = { 0 };
 	struct round round = { 0, 0 };
 	long fd = uhmm_sys4(SYS_openat, AT_FDCWD, uhmm_ptr(path),
 			    O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
