@@ -276,6 +276,7 @@ static void kill_channels(struct session *s, const struct channel *but)
 {
 	struct uhmm_list *node;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is a ring */
 	UHMM_LIST_EACH(node, &s->channels) {
 		struct channel *ch =
 			UHMM_CONTAINER_OF(node, struct channel, link);

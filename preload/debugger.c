@@ -54,7 +54,7 @@ static pid_t pid_of(const char *path, size_t bytes)
 
 bool uhmm_debugger_brings_to(int fd, uint64_t addr, uint64_t bytes)
 {
-	char link[32] = "/proc/self/fd/", path[64];
+	char link[32] = "/proc/self/fd/", path[64] = "";
 	size_t at = sizeof("/proc/self/fd/") - 1;
 	long n;
 

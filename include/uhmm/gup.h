@@ -12,7 +12,6 @@
 
 #include <uhmm/mm.h>
 #include <uhmm/notifier.h>
-#include <uhmm/notifier.h>
 
 /** The kernel's numbers: a program passes them to its gup_test. */
 enum uhmm_foll {

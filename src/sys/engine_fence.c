@@ -350,7 +350,7 @@ int uhmm_engine_fence(struct uhmm_engine *e, struct uhmm_range r, uint8_t less)
  * Return: 1 go on; 0 @b is full; -errno */
 static int collect_open(struct batch *b, struct uhmm_range *r, uint8_t less)
 {
-	struct uhmm_range part;
+	struct uhmm_range part = { .start = r->start };
 	struct uhmm_fence was, to;
 	int found = uhmm_engine_next_fence(b->e, *r, &part);
 
@@ -427,7 +427,7 @@ void uhmm_engine_tidy_fences(struct uhmm_engine *engine)
 static int set_prot(struct uhmm_engine *e, struct uhmm_range r, uint8_t prot)
 {
 	struct batch b = { .e = e };
-	struct uhmm_range part;
+	struct uhmm_range part = { .start = r.start };
 	struct uhmm_fence f, to;
 	int found = uhmm_engine_next_fence(e, r, &part), err = 0;
 

@@ -89,7 +89,8 @@ static void access_mode(void)
 
 static void position(void)
 {
-	int fd = open_as(O_RDWR), other = dup(fd), own = open_as(O_RDWR);
+	int fd = open_as(O_RDWR), own = open_as(O_RDWR);
+	int other = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	pid_t pid;
 
 	errno = 33;
@@ -113,7 +114,7 @@ static void position(void)
 
 static void kind(void)
 {
-	int fd = open_as(O_RDWR), fd1 = open("/dev/hmm_dmirror1", O_RDWR);
+	int fd = open_as(O_RDWR), fd1 = open("/dev/hmm_dmirror1", O_RDWR | O_CLOEXEC);
 	struct statx stx;
 	struct stat st, st1;
 

@@ -120,7 +120,7 @@ static void splice_out(unsigned char *p, enum range_state state)
 	int end[2];
 
 	(void)state;
-	CHECK(!pipe(end), "pipe");
+	CHECK(!pipe2(end, O_CLOEXEC), "pipe");
 	CHECK(vmsplice(end[1], &iov, 1, 0) == (ssize_t)all(), "vmsplice: %s",
 	      strerror(errno));
 	for (size_t done = 0; done < all();) {
@@ -191,7 +191,7 @@ static pid_t stopped_child(unsigned char **range, enum range_state state)
 	int end[2], status;
 	pid_t pid;
 
-	CHECK(!pipe(end), "pipe");
+	CHECK(!pipe2(end, O_CLOEXEC), "pipe");
 	pid = fork();
 	if (pid == 0) {
 		range_set_up();

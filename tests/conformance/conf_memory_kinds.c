@@ -267,7 +267,7 @@ static void device_memory_forked(void)
 static void through_dup(void)
 {
 	unsigned char *p = range_make(RANGE_ON_DEVICE);
-	int other = dup(dev0), third = fcntl(dev0, F_DUPFD_CLOEXEC, 100);
+	int other = fcntl(dev0, F_DUPFD_CLOEXEC, 0), third = fcntl(dev0, F_DUPFD_CLOEXEC, 100);
 
 	/* the pages are the open's, and no other open has them in its table */
 	CHECK(!close(dev0) && !close(other), "close");
@@ -314,6 +314,7 @@ static int receive_fd(int sock)
 	int fd;
 
 	CHECK(recvmsg(sock, &msg, 0) == 1, "%s", strerror(errno));
+	CHECK(CMSG_FIRSTHDR(&msg), "no descriptor came");
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
 	return fd;
 }

@@ -128,7 +128,7 @@ END_TEST
 
 START_TEST(test_to_dev_of_each_kind)
 {
-	uint64_t word[N], before = rig_used(0);
+	uint64_t word[N], before;
 
 	kinds[_i].map();
 	before = rig_used(0);

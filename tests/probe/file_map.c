@@ -12,7 +12,7 @@
 void *file_map(size_t npages, int prot, unsigned int seed)
 {
 	const char *dir = getenv("TMPDIR");
-	int fd = open(dir ? dir : "/tmp", O_TMPFILE | O_RDWR, 0600);
+	int fd = open(dir ? dir : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	void *p;
 
 	CHECK(fd >= 0, "%s", strerror(errno));

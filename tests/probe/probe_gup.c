@@ -135,14 +135,14 @@ static void errors(void)
 	CHECK(ioctl(gup, GUP_BASIC, 8) == -1 && errno == EFAULT, "address");
 	CHECK(mmap(NULL, page_bytes, PROT_READ, MAP_SHARED, gup, 0) ==
 			      MAP_FAILED && errno == ENODEV, "mmap");
-	CHECK(open(PATH "s", O_RDWR) == -1, "another name");
-	CHECK(open(PATH "/", O_RDWR) == -1, "no folder");
+	CHECK(open(PATH "s", O_RDWR | O_CLOEXEC) == -1, "another name");
+	CHECK(open(PATH "/", O_RDWR | O_CLOEXEC) == -1, "no folder");
 }
 
 int main(void)
 {
 	probe_begin("probe_gup", 30);
-	gup = open(PATH, O_RDWR);
+	gup = open(PATH, O_RDWR | O_CLOEXEC);
 	CHECK(gup >= 0, "%s", strerror(errno));
 	p = probe_map(NPAGES, PROT_READ | PROT_WRITE);
 	probe_fill(p, NPAGES, 1);
