@@ -43,7 +43,9 @@ struct channel_hands {
 	bool answered;
 	uint32_t seq;
 	uint32_t nranges;	/* that were asked for */
+	uint64_t npages;	/* that were asked to be moved */
 	int32_t error;		/* (answer) */
+	uint64_t moved;		/* (answer) of these */
 	struct co *co;		/* waits for the answer */
 	struct co_queue queue;	/* wait until they are free */
 };

@@ -26,6 +26,7 @@ static_assert((int)UHMM_ENGINE_ZAP == (int)UHMM_HANDS_ZAP &&
 		      (int)UHMM_ENGINE_TELL == (int)UHMM_HANDS_TELL &&
 		      (int)UHMM_ENGINE_PROTECT == (int)UHMM_HANDS_PROTECT &&
 		      (int)UHMM_ENGINE_RESERVE == (int)UHMM_HANDS_RESERVE &&
+		      (int)UHMM_ENGINE_SWEEP == (int)UHMM_HANDS_SWEEP &&
 		      1 + 2 * UHMM_ENGINE_MOVES_MAX <= UHMM_WIRE_RANGES_MAX &&
 		      UHMM_ENGINE_HANDS_MAX <= UHMM_WIRE_RANGES_MAX,
 	      "the engine says what the wire can carry");
@@ -132,6 +133,12 @@ static int ask(struct session *s, struct channel *ch,
 	h->seq++;
 	h->answered = false;
 	h->nranges = msg->body.hands.nranges;
+	h->npages = 0;
+	for (uint32_t i = 1; msg->body.hands.op == UHMM_HANDS_MOVE &&
+			     i < h->nranges; i += 2)
+		h->npages += msg->body.hands.range[i].bytes /
+			     uhmm_page_bytes();
+	h->moved = 0;
 	h->co = co_self();
 	msg->header.seq = h->seq;
 	err = uhmm_wire_send(ch->fd, msg, NULL, 0);
@@ -145,18 +152,12 @@ static int ask(struct session *s, struct channel *ch,
 	return h->answered ? h->error : -EPIPE;
 }
 
-/* Does the kernel tell of a removal? */
-static bool drops(unsigned int op)
-{
-	return op == UHMM_ENGINE_ZAP || op == UHMM_ENGINE_SWEEP;
-}
-
 static int expect(struct session *s, unsigned int op,
 		  const struct uhmm_range *r, unsigned int n)
 {
 	int err = 0;
 
-	if (!drops(op))
+	if (op != UHMM_ENGINE_ZAP)
 		return 0;
 	for (unsigned int i = 0; i < n && !err; i++)
 		err = zaps_expect(&s->zaps, r[i]);
@@ -166,7 +167,7 @@ static int expect(struct session *s, unsigned int op,
 static void forget(struct session *s, unsigned int op,
 		   const struct uhmm_range *r, unsigned int n)
 {
-	if (!drops(op))
+	if (op != UHMM_ENGINE_ZAP)
 		return;
 	for (unsigned int i = 0; i < n; i++)
 		zaps_forget(&s->zaps, r[i]);
@@ -181,7 +182,7 @@ static int call_once(struct session *s, struct channel *ch, unsigned int op,
 
 	s->d->stats.hands_calls++;
 	uhmm_wire_init(&msg, UHMM_WIRE_hands, 0, false);
-	msg.body.hands.op = op == UHMM_ENGINE_SWEEP ? UHMM_HANDS_ZAP : op;
+	msg.body.hands.op = op;
 	for (unsigned int i = 0; i < n; i++)
 		add(&msg, r[i]);
 	err = expect(s, op, r, n);
@@ -234,13 +235,15 @@ int hands_call(void *ctx, unsigned int op, const struct uhmm_range *r,
 }
 
 int hands_move(void *ctx, struct uhmm_range open,
-	       const struct uhmm_engine_move *m, unsigned int n)
+	       const struct uhmm_engine_move *m, unsigned int n,
+	       uint64_t *moved)
 {
 	struct session *s = ctx;
 	struct uhmm_wire_msg msg;
 	int err = -EAGAIN;
 	struct channel *ch = seize_agent(s, &err);
 
+	*moved = 0;
 	if (!ch)
 		return s->state == SESSION_DEAD ? -ESRCH : err;
 	s->d->stats.hands_calls++;
@@ -253,6 +256,7 @@ int hands_move(void *ctx, struct uhmm_range open,
 	}
 	fault_pause(s);
 	err = ask(s, ch, &msg);
+	*moved = ch->hands.moved;
 	let_go(ch);
 	fault_resume(s);
 	if (s->state == SESSION_DEAD)
@@ -274,10 +278,12 @@ bool hands_answer(struct channel *ch, const struct uhmm_wire_msg *msg)
 
 	if (msg->header.id != UHMM_WIRE_hands || !h->co || h->answered ||
 	    msg->header.seq != h->seq ||
-	    msg->body.hands_reply.done > h->nranges)
+	    msg->body.hands_reply.done > h->nranges ||
+	    msg->body.hands_reply.moved > h->npages)
 		return false;
 	h->answered = true;
 	h->error = judge(msg->header.error);
+	h->moved = msg->body.hands_reply.moved;
 	co_wake(h->co);
 	return true;
 }

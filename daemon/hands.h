@@ -30,7 +30,8 @@ UHMM_CHECKED int hands_call(void *ctx, unsigned int op,
 /** hands_move() - (yields) struct uhmm_engine_env.move; @ctx is a session.
  *  Only the agent can: it has the program's own userfaultfd. */
 UHMM_CHECKED int hands_move(void *ctx, struct uhmm_range open,
-			    const struct uhmm_engine_move *m, unsigned int n);
+			    const struct uhmm_engine_move *m, unsigned int n,
+			    uint64_t *moved);
 
 /** hands_answer() - @msg came on @ch. Return: false: nobody asked */
 bool hands_answer(struct channel *ch, const struct uhmm_wire_msg *msg);

@@ -6,6 +6,7 @@
 #include "hands.h"
 #include "orphan.h"
 #include "thread.h"
+#include "window.h"
 
 #define STACK_BYTES 32768
 
@@ -154,7 +155,7 @@ bool uhmm_agent_is(long tid)
 
 void uhmm_agent_forget(void)
 {
-	uhmm_hands_forget();
+	uhmm_window_forget();
 	uhmm_ownfd_close(&agent.own);
 	atomic_store(&agent.tid, 0);
 	atomic_store(&agent.state, UHMM_AGENT_NONE);

@@ -11,17 +11,10 @@
 
 /**
  * uhmm_hands_serve() - do what @msg, a hands request from @sock, says; answer
- * @uffd: to move pages with; -1: this thread cannot
+ * @uffd: the agent's, to move pages with; -1: this thread is another
  * Return: 0 answered, whatever the outcome; -errno the socket is of no use
  */
 UHMM_CHECKED int uhmm_hands_serve(int sock, int uffd,
 				  struct uhmm_wire_msg *msg);
-
-/** uhmm_hands_is_window() - is [@start, @end) part of what we reserved for the
- *  daemon? It is not the program's. */
-bool uhmm_hands_is_window(uint64_t start, uint64_t end);
-
-/** uhmm_hands_forget() - a child of fork does not have it */
-void uhmm_hands_forget(void);
 
 #endif

@@ -3,9 +3,9 @@
 #include "orphan.h"
 
 #include "env.h"
-#include "hands.h"
 #include "smaps.h"
 #include "uffd_abi.h"
+#include "window.h"
 
 #define UFFDS_MAX 8
 #define PASSES_MAX 64
@@ -316,7 +316,7 @@ static int pass(struct orphan *o)
 	o->dirty = false;
 	/* shared memory is watched at most: what is not there is in its file */
 	while (uhmm_smaps_next(&o->smaps, &start, &end))
-		if (!o->smaps.shared && !uhmm_hands_is_window(start, end))
+		if (!o->smaps.shared && !uhmm_window_has(start, end))
 			bury(o, start, end,
 			     o->no_poison && !o->smaps.accessible);
 	uhmm_smaps_fini(&o->smaps);

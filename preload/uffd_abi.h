@@ -32,6 +32,7 @@ struct uhmm_uffdio_poison {
 };
 #define UHMM_UFFDIO_POISON _IOWR(0xAA, 0x08, struct uhmm_uffdio_poison)
 
+#define UHMM_UFFD_MOVE_HOLES 2ull
 struct uhmm_uffdio_move {
 	uint64_t dst;
 	uint64_t src;

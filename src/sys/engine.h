@@ -32,14 +32,14 @@ enum uhmm_engine_hands {
 	UHMM_ENGINE_COLLAPSE = 4,	/* MADV_COLLAPSE */
 	UHMM_ENGINE_RESERVE = 5,	/* an inaccessible private mapping
 					 * exactly there; -EEXIST */
+	UHMM_ENGINE_SWEEP = 6,		/* drop what is there, in that. These two
+					 * at once or not at all: -EAGAIN the
+					 * hands were busy */
 	UHMM_ENGINE_TELL = 32,		/* nothing to the range; from now on a
 					 * fault that no userfaultfd serves is
 					 * told, and so is what happens to
 					 * mappings without an event */
 	UHMM_ENGINE_PROTECT = 40,	/* + PROT_*: mprotect; includes TELL */
-	UHMM_ENGINE_SWEEP = 64,		/* ZAP by the hands that move, at once or
-					 * not at all (-EAGAIN: they were busy);
-					 * RESERVE is theirs, too */
 };
 
 /** Ranges one hands() call may carry. */
@@ -60,15 +60,16 @@ struct uhmm_engine_move {
  * @hands:  (yields) the program does @op to each range, in order, until one
  *          fails; n <= UHMM_ENGINE_HANDS_MAX. Returns 0, the -errno of the one
  *          that failed, -ESRCH the program is gone. Called with the lock.
- * @move:   (yields) the program makes @open accessible, moves @n lists of pages
- *          in order until one fails, and makes @open inaccessible again. From
+ * @move:   (yields) the program makes @open, which is reserved, accessible, moves
+ *          @n lists of pages in order until one fails, and makes @open
+ *          inaccessible again. What is in their way there is dropped. From
  *          the call until it returns no event of the program is read, so that
  *          it fails with -EAGAIN when the program changes its mappings: what
  *          the caller knew of them when it called is true of every page that
  *          was moved. 0; -EAGAIN events had to be read, or the hands were busy;
  *          -ENOSYS there are no hands that can; the -errno of the move that
- *          failed; -ESRCH. Which pages were moved when it fails is for the
- *          caller to find out. NULL: nobody can.
+ *          failed; -ESRCH. @moved: (out) pages that were, of all lists one
+ *          after the other. NULL: nobody can.
  * @drain:  (yields) called with the lock after -EAGAIN: reads and handles the
  *          pending events. The one who raised an event must get a chance to
  *          run before it returns (sched_yield()), or the caller spins; but to
@@ -93,7 +94,8 @@ struct uhmm_engine_env {
 	int (*hands)(void *ctx, unsigned int op, const struct uhmm_range *r,
 		     unsigned int n);
 	int (*move)(void *ctx, struct uhmm_range open,
-		    const struct uhmm_engine_move *m, unsigned int n);
+		    const struct uhmm_engine_move *m, unsigned int n,
+		    uint64_t *moved);
 	int (*drain)(void *ctx);
 	void (*lock)(void *ctx);
 	void (*unlock)(void *ctx);

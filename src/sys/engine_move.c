@@ -42,6 +42,8 @@
 /* Pages of the largest folio, and how many sizes there are. */
 #define HEAD_MOST 512
 #define HEADS_MAX 9
+/* Moves in a row that may meet an event before one copies. */
+#define REFUSALS_MOST 32
 /* Places between two runs that are opened together. */
 #define GAP_MOST 512
 
@@ -198,12 +200,17 @@ static int take_busy(struct uhmm_engine *e, struct uhmm_run *run)
 				      write_heads(e, run);
 }
 
-/* Something is in the place of the page behind those that are done. */
-static int take_occupied(struct uhmm_engine *e, struct uhmm_run *run)
+/* Who changes the mappings must run on. A program that does nothing else is
+ * always at it by the time its hands have woken up: there the pages are copied,
+ * for it is we who do that, right after we have read an event. */
+static int take_in_a_storm(struct uhmm_engine *e, struct uhmm_run *run)
 {
-	int err = uhmm_engine_sweep(e, dpfn_at(run, run->done), 1);
+	int err;
 
-	run->error = err ? err : -EAGAIN;
+	if (++e->refusals > REFUSALS_MOST)
+		return copy_part(e, run, run->npages - run->done);
+	run->error = -EAGAIN;
+	err = uhmm_engine_catch_up(e);
 	return err == -ESRCH ? err : 0;
 }
 
@@ -212,12 +219,9 @@ static int take_refused(struct uhmm_engine *e, struct uhmm_run *run, int error)
 {
 	switch (error) {
 	case -EAGAIN:
-		run->error = error;
-		return 0;
+		return take_in_a_storm(e, run);
 	case -EBUSY:
 		return take_busy(e, run);
-	case -EEXIST:
-		return take_occupied(e, run);
 	case -ENOENT:
 	case -EFAULT:	/* there is none, or it is being swapped */
 		run->error = -EFAULT;
@@ -229,31 +233,6 @@ static int take_refused(struct uhmm_engine *e, struct uhmm_run *run, int error)
 
 /* ---- take ---- */
 
-/* Pages at the front of [@dpfn, +@n) that are in their places. */
-static int count_arrived(struct uhmm_engine *e, uhmm_dpfn_t dpfn, uint64_t n,
-			 uint64_t *arrived)
-{
-	uint8_t pte[BATCH];
-
-	*arrived = 0;
-	while (*arrived < n) {
-		uint64_t piece = n - *arrived < BATCH ? n - *arrived : BATCH;
-		int err = uhmm_ptes_scan(
-			&e->ptes,
-			uhmm_window_places(&e->window,
-					   UHMM_DPFN(dpfn.val + *arrived),
-					   piece),
-			pte);
-
-		if (err)
-			return err;
-		for (uint64_t i = 0; i < piece; i++, ++*arrived)
-			if (!(pte[i] & there))
-				return 0;
-	}
-	return 0;
-}
-
 /* The first @n pages of @run are in the window. */
 static void arrive(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
 {
@@ -261,32 +240,27 @@ static void arrive(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
 	run->error = 0;
 	if (!n)
 		return;
+	e->refusals = 0;
 	uhmm_devmem_hold(e->env.devmem, &e->window, run->dpfn, n);
 	e->stats.pages_taken += n;
 	e->stats.pages_moved += n;
 }
 
-/* The hands moved some of these and failed with @error at the next page. */
+/* The hands moved @moved pages of these and failed with @error at the next. */
 static int sort_out(struct uhmm_engine *e, struct uhmm_run *run,
-		    unsigned int nruns, int error)
+		    unsigned int nruns, uint64_t moved, int error)
 {
 	unsigned int i;
-	int err = 0;
 
 	not_tried(run, nruns);
-	for (i = 0; i < nruns && !err; i++) {
-		uint64_t n;
-
-		err = count_arrived(e, run[i].dpfn, run[i].npages, &n);
-		if (err)
-			break;
-		arrive(e, &run[i], n);
-		if (n == run[i].npages)
-			continue;
-		err = take_refused(e, &run[i], error);
-		break;
+	for (i = 0; i < nruns && moved >= run[i].npages; i++) {
+		moved -= run[i].npages;
+		arrive(e, &run[i], run[i].npages);
 	}
-	return err;
+	if (i == nruns)
+		return 0;
+	arrive(e, &run[i], moved);
+	return take_refused(e, &run[i], error);
 }
 
 /* The places of all these runs, and what is between. */
@@ -341,6 +315,7 @@ static int move_group(struct uhmm_engine *e, struct uhmm_run *run,
 		      unsigned int nruns)
 {
 	struct uhmm_engine_move m[UHMM_ENGINE_MOVES_MAX];
+	uint64_t moved;
 	int err;
 
 	for (unsigned int i = 0; i < nruns; i++)
@@ -351,33 +326,20 @@ static int move_group(struct uhmm_engine *e, struct uhmm_run *run,
 				      .start,
 			.npages = run[i].npages,
 		};
-	err = uhmm_engine_do_moves(e, places_of(e, run, nruns), m, nruns);
+	err = uhmm_engine_do_moves(e, places_of(e, run, nruns), m, nruns,
+				   &moved);
 	if (err == -ESRCH)
 		return err;
-	for (unsigned int i = 0; i < nruns && !err; i++)
-		arrive(e, &run[i], run[i].npages);
-	if (err)
-		err = sort_out(e, run, nruns, err);
+	err = sort_out(e, run, nruns, moved, err);
 	return err ? err : mark_taken(e, run, nruns);
 }
 
-/* Are all these places empty? If not they are, afterwards: look again. */
-static int make_room(struct uhmm_engine *e, const struct uhmm_run *run,
-		     unsigned int nruns)
+/* What these places held was of an earlier life of the device pages. */
+static void forget_old(struct uhmm_engine *e, const struct uhmm_run *run,
+		       unsigned int nruns)
 {
-	int err = 0;
-
-	for (unsigned int i = 0; i < nruns && !err; i++) {
-		if (uhmm_window_is_empty(&e->window, run[i].dpfn,
-					 run[i].npages))
-			continue;
-		/* of an earlier life of these device pages */
+	for (unsigned int i = 0; i < nruns; i++)
 		uhmm_devmem_forget(e->env.devmem, run[i].dpfn, run[i].npages);
-		err = uhmm_engine_sweep(e, run[i].dpfn, run[i].npages);
-		if (!err)
-			err = -EAGAIN;
-	}
-	return err;
 }
 
 /* ---- take: nothing ---- */
@@ -418,17 +380,16 @@ static int move_zero_pages(struct uhmm_engine *e, const struct uhmm_run *run,
 			   uint64_t npages)
 {
 	struct uhmm_engine_move m[UHMM_ENGINE_MOVES_MAX];
+	uint64_t moved;
 	unsigned int n;
 	int err = find_zero_pages(e, run, npages, m, &n);
 
 	if (err || !n)
 		return err;
-	err = make_room(e, run, 1);
-	if (err)
-		return err;
+	forget_old(e, run, 1);
 	err = uhmm_engine_do_moves(e, uhmm_window_places(&e->window, run->dpfn,
 							 run->npages),
-				   m, n);
+				   m, n, &moved);
 	for (unsigned int i = 0; i < n && !err; i++)
 		uhmm_window_litter(&e->window,
 				   dpfn_at(run, m[i].from.val - run->vpn.val),
@@ -478,13 +439,8 @@ static int take_group(struct uhmm_engine *e, struct uhmm_run *run,
 		err = take_zeros(e, run);
 	} else {
 		n = group_of(e, run, nruns);
-		err = make_room(e, run, n);
-		if (!err)
-			return move_group(e, run, n);
-		if (err == -EAGAIN)
-			return 0;
-		if (err != -ESRCH)
-			err = copy_part(e, run, run->npages);
+		forget_old(e, run, n);
+		err = move_group(e, run, n);
 	}
 	return err;
 }
@@ -555,30 +511,6 @@ static int give_by_copy(struct uhmm_engine *e, struct uhmm_run *run,
 	return err;
 }
 
-/* Pages from page @from of @run on, up to @end, that have left their places. */
-static int count_left(struct uhmm_engine *e, const struct uhmm_run *run,
-		      uint64_t from, uint64_t end, uint64_t *left)
-{
-	uint8_t pte[BATCH];
-
-	*left = 0;
-	while (from < end) {
-		uint64_t piece = end - from < BATCH ? end - from : BATCH;
-		int err = uhmm_ptes_scan(
-			&e->ptes,
-			uhmm_window_places(&e->window, dpfn_at(run, from),
-					   piece),
-			pte);
-
-		if (err)
-			return err;
-		for (uint64_t i = 0; i < piece; i++, from++, ++*left)
-			if (pte[i] & there)
-				return 0;
-	}
-	return 0;
-}
-
 /* The next @n pages of @run are back where they were. */
 static void leave(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
 {
@@ -591,20 +523,8 @@ static void leave(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
 	e->stats.pages_moved += n;
 }
 
-/* The markers are in the way. What waits there waits for the pages. */
-static int clear_markers(struct uhmm_engine *e, struct uhmm_range r)
-{
-	int err = uhmm_uffd_writeprotect(e->fds.uffd, r,
-					 UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
-
-	if (uhmm_uffd_classify(err) != UHMM_UFFD_RETRY)
-		return err;
-	err = uhmm_engine_catch_up(e);
-	return err ? err : -EAGAIN;
-}
-
 /* Move back the rest of @run up to page @end, which the window holds and one
- * mapping is for. Return: 0; -EAGAIN; -ESRCH; another: they are to be copied */
+ * mapping is for. Return: 0; -ESRCH; another: they are to be copied */
 static int move_back(struct uhmm_engine *e, struct uhmm_run *run,
 			uint64_t end)
 {
@@ -614,18 +534,15 @@ static int move_back(struct uhmm_engine *e, struct uhmm_run *run,
 	struct uhmm_engine_move m = { .from = places.start,
 				      .to = at(run, run->done),
 				      .npages = n };
-	int err = clear_markers(e, uhmm_range_of(m.to, n)), scanned = 0;
+	/* The markers are in the way. What waits there waits for the pages. */
+	int err = uhmm_uffd_writeprotect(e->fds.uffd, uhmm_range_of(m.to, n),
+					 UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
 
 	if (err)
 		return err;
-	err = uhmm_engine_do_moves(e, places, &m, 1);
-	if (err == -ESRCH)
-		return err;
-	if (err)
-		scanned = count_left(e, run, run->done, end, &n);
-	if (scanned)
-		return scanned;
-	leave(e, run, n);
+	err = uhmm_engine_do_moves(e, places, &m, 1, &n);
+	if (err != -ESRCH)
+		leave(e, run, n);
 	return err;
 }
 
@@ -656,8 +573,9 @@ static int give_held(struct uhmm_engine *e, struct uhmm_run *run, uint64_t end)
 
 	if (is_to_move(run, end))
 		err = give_by_move(e, run, end);
-	if (!err || err == -EAGAIN || err == -ESRCH)
+	if (!err || err == -ESRCH)
 		return err;
+	/* also for a program that changes its mappings all the time */
 	return give_by_copy(e, run, end);
 }
 
@@ -735,9 +653,7 @@ static int give_unit(struct uhmm_engine *e, struct uhmm_run *run)
 	if (is_held(e, run) && !(run->flags & UHMM_RUN_WP))
 		err = move_unit(e, run);
 	run->error = err;
-	if (!err || err == -EAGAIN)
-		return 0;
-	if (err == -ESRCH)
+	if (!err || err == -ESRCH)
 		return err;
 	if (run->done)	/* not one any more */
 		return give_rest(e, run);

@@ -111,26 +111,18 @@ int uhmm_engine_need_window(struct uhmm_engine *e)
 	return -EAGAIN;
 }
 
-int uhmm_engine_sweep(struct uhmm_engine *e, uhmm_dpfn_t dpfn, uint64_t npages)
-{
-	struct uhmm_range r = uhmm_window_places(&e->window, dpfn, npages);
-	int err = uhmm_engine_ask_hands(e, UHMM_ENGINE_SWEEP, &r, 1);
-
-	if (!err)
-		uhmm_window_emptied(&e->window, dpfn, npages);
-	return err;
-}
-
 int uhmm_engine_do_moves(struct uhmm_engine *e, struct uhmm_range open,
-			 const struct uhmm_engine_move *m, unsigned int n)
+			 const struct uhmm_engine_move *m, unsigned int n,
+			 uint64_t *moved)
 {
 	int err;
 
 	e->stats.hands_calls++;
-	err = e->env.move(e->env.ctx, open, m, n);
-	uhmm_dbg(UHMM_LOG_ENGINE, "move lists=%u from=%#llx to=%#llx err=%d", n,
+	err = e->env.move(e->env.ctx, open, m, n, moved);
+	uhmm_dbg(UHMM_LOG_ENGINE, "move lists=%u from=%#llx to=%#llx moved=%llu err=%d", n,
 		 (unsigned long long)uhmm_addr_of(m[0].from),
-		 (unsigned long long)uhmm_addr_of(m[0].to), err);
+		 (unsigned long long)uhmm_addr_of(m[0].to),
+		 (unsigned long long)*moved, err);
 	return err;
 }
 

@@ -21,14 +21,6 @@
  */
 UHMM_CHECKED int uhmm_engine_need_window(struct uhmm_engine *e);
 
-/**
- * uhmm_engine_sweep() - (yields) drop whatever pages are at these places of the
- * window, which nobody needs
- * Return: 0; -EAGAIN look again; another: they are still there; -ESRCH
- */
-UHMM_CHECKED int uhmm_engine_sweep(struct uhmm_engine *e, uhmm_dpfn_t dpfn,
-				   uint64_t npages);
-
 /** uhmm_engine_bring_out() - what the window holds of these pages comes to the
  *  daemon's memory. Return: 0; -EIO some are lost */
 int uhmm_engine_bring_out(struct uhmm_engine *e, uhmm_dpfn_t dpfn,
@@ -39,6 +31,6 @@ int uhmm_engine_bring_out(struct uhmm_engine *e, uhmm_dpfn_t dpfn,
 UHMM_CHECKED int uhmm_engine_do_moves(struct uhmm_engine *e,
 				      struct uhmm_range open,
 				      const struct uhmm_engine_move *m,
-				      unsigned int n);
+				      unsigned int n, uint64_t *moved);
 
 #endif

@@ -230,17 +230,6 @@ void uhmm_window_emptied(struct uhmm_window *w, uhmm_dpfn_t dpfn,
 	unlitter(w, uhmm_window_places(w, dpfn, npages));
 }
 
-bool uhmm_window_is_empty(const struct uhmm_window *w, uhmm_dpfn_t dpfn,
-			  uint64_t npages)
-{
-	struct uhmm_range piece;
-	bool held;
-
-	return uhmm_window_run(w, dpfn, npages, &held) == npages && !held &&
-	       !uhmm_trapset_next(&w->stale,
-				  uhmm_window_places(w, dpfn, npages), &piece);
-}
-
 int64_t uhmm_window_read(const struct uhmm_window *w, uhmm_dpfn_t dpfn,
 			 uint64_t npages, void *buf)
 {

@@ -87,10 +87,6 @@ void uhmm_window_litter(struct uhmm_window *w, uhmm_dpfn_t dpfn,
 void uhmm_window_emptied(struct uhmm_window *w, uhmm_dpfn_t dpfn,
 			 uint64_t npages);
 
-/** uhmm_window_is_empty() - are all of these? */
-bool uhmm_window_is_empty(const struct uhmm_window *w, uhmm_dpfn_t dpfn,
-			  uint64_t npages);
-
 /**
  * uhmm_window_read() - bytes of the held pages [@dpfn, +@npages) to @buf
  * uhmm_window_write() - and @buf to them

@@ -308,8 +308,7 @@ static bool reply_ok(const struct uhmm_wire_msg *msg)
 	case UHMM_WIRE_getfl:
 		return !b->getfl_reply.zero;
 	case UHMM_WIRE_hands:
-		return !b->hands_reply.zero &&
-		       b->hands_reply.done <= UHMM_WIRE_RANGES_MAX;
+		return b->hands_reply.done <= UHMM_WIRE_RANGES_MAX;
 	default:
 		return !b->join_reply.zero;	/* struct uhmm_msg_empty */
 	}

@@ -291,7 +291,9 @@ enum uhmm_hands_op {
 	UHMM_HANDS_COLLAPSE = 4,	/* MADV_COLLAPSE */
 	UHMM_HANDS_RESERVE = 5,		/* an inaccessible private mapping
 					 * exactly there, not inherited */
-	UHMM_HANDS_MOVE = 6,		/* UFFDIO_MOVE; the agent only */
+	UHMM_HANDS_SWEEP = 6,		/* drop what is there, in that */
+	UHMM_HANDS_MOVE = 7,		/* UFFDIO_MOVE, from or to that. These
+					 * three are for the agent only */
 	UHMM_HANDS_TELL = 32,		/* nothing to the ranges: from now on
 					 * tell of faults and vmcalls */
 	UHMM_HANDS_PROTECT = 40,	/* + PROT_*: mprotect. Tells, too. */
@@ -302,7 +304,8 @@ enum uhmm_hands_op {
  * Do @op on each range, in order, until one fails. No range is empty; those
  * past @nranges are 0.
  * MOVE: the first range is made accessible first, and inaccessible at last;
- * then come pairs, whence and where to, of the same length.
+ * then come pairs, whence and where to, of the same length. What is in the way
+ * in what was reserved is dropped.
  */
 struct uhmm_msg_hands {
 	uint32_t op;		/* enum uhmm_hands_op */
@@ -313,7 +316,7 @@ struct uhmm_msg_hands {
 /** header.error is that of range[done], the one that failed. */
 struct uhmm_msg_hands_reply {
 	uint32_t done;		/* ranges done */
-	uint32_t zero;
+	uint32_t moved;		/* MOVE: pages, of all pairs */
 };
 
 /** Any message, with room for the largest. */

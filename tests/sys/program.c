@@ -172,9 +172,9 @@ static int env_hands(void *ctx, unsigned int op, const struct uhmm_range *r,
 {
 	struct prog *p = ctx;
 	struct prog_hands cmd = { .op = op, .n = n };
+	struct prog_hands_reply reply;
 	int saved = errno;
 	bool answered;
-	int ret;
 
 	ck_assert(p->locked);
 	ck_assert_uint_le(n, UHMM_ENGINE_HANDS_MAX);
@@ -189,10 +189,38 @@ static int env_hands(void *ctx, unsigned int op, const struct uhmm_range *r,
 	p->zapping = op == UHMM_ENGINE_ZAP;
 	wait_reply(p, p->channel[PROG_HANDS], -1);
 	p->zapping = false;
-	answered = recv(p->channel[PROG_HANDS], &ret, sizeof(ret), 0) ==
-		   sizeof(ret);
+	answered = recv(p->channel[PROG_HANDS], &reply, sizeof(reply), 0) ==
+		   sizeof(reply);
 	errno = saved;		/* ECONNRESET: it went with the message unread */
-	return answered ? ret : -ESRCH;
+	return answered ? reply.error : -ESRCH;
+}
+
+/* Nothing is read meanwhile: that is what makes it safe. */
+static int env_move(void *ctx, struct uhmm_range open,
+		    const struct uhmm_engine_move *m, unsigned int n,
+		    uint64_t *moved)
+{
+	struct prog *p = ctx;
+	struct prog_hands cmd = { .op = PROG_MOVE, .n = 1, .range = { open } };
+	struct prog_hands_reply reply;
+	int saved = errno;
+
+	ck_assert(p->locked);
+	for (unsigned int i = 0; i < n; i++) {
+		cmd.range[cmd.n++] = uhmm_range_of(m[i].from, m[i].npages);
+		cmd.range[cmd.n++] = uhmm_range_of(m[i].to, m[i].npages);
+	}
+	*moved = 0;
+	if (p->before_move)
+		p->before_move(p);
+	if (send(p->channel[PROG_HANDS], &cmd, sizeof(cmd), MSG_NOSIGNAL) < 0 ||
+	    recv(p->channel[PROG_HANDS], &reply, sizeof(reply), 0) !=
+		    sizeof(reply))
+		reply.error = -ESRCH;
+	else
+		*moved = reply.moved;
+	errno = saved;
+	return reply.error;
 }
 
 static int env_drain(void *ctx)
@@ -256,6 +284,7 @@ static void make_engine(struct prog *p)
 	struct uhmm_engine_env env = {
 		.ctx = p,
 		.hands = env_hands,
+		.move = env_move,
 		.drain = env_drain,
 		.lock = env_lock,
 		.unlock = env_unlock,
@@ -269,8 +298,13 @@ static void make_engine(struct prog *p)
 	uhmm_devmem_init(&p->devmem);
 	ck_assert_int_eq(uhmm_devmem_add(&p->devmem, UHMM_DPFN(PROG_DPFN),
 					 PROG_DEVICE_PAGES), 0);
-	ck_assert_int_eq(uhmm_engine_copy_create(&p->engine, &p->fds,
-						 p->features, &env), 0);
+	env.first = UHMM_DPFN(PROG_DPFN);
+	env.npages = PROG_DEVICE_PAGES;
+	ck_assert_int_eq(uhmm_engine_any_create(&p->engine,
+						PROG_MOVES ? UHMM_ENGINE_MOVE :
+							     UHMM_ENGINE_COPY,
+						&p->fds, p->features, &env),
+			 0);
 	p->ops = uhmm_engine_ops(p->engine);
 	p->locked = true;
 }
@@ -391,6 +425,29 @@ struct uhmm_range prog_range(const struct prog *p, uint64_t first,
 	return uhmm_range_of(UHMM_VPN(p->base.val + first), npages);
 }
 
+/* Again, when it is worth another look, as src/mm does. */
+static int take(struct prog *p, struct uhmm_run *run)
+{
+	uint64_t done = 0;
+	int err, tries = 0;
+
+	do {
+		struct uhmm_run rest = {
+			.vpn = UHMM_VPN(run->vpn.val + done),
+			.dpfn = UHMM_DPFN(run->dpfn.val + done),
+			.npages = run->npages - done,
+			.flags = run->flags,
+		};
+
+		err = p->ops->take(p->engine, &rest, 1);
+		done += rest.done;
+		run->error = rest.error;
+	} while (!err && run->error == -EAGAIN && !p->flight_dropped &&
+		 tries++ < 1000);
+	run->done = done;
+	return err;
+}
+
 struct uhmm_run prog_try_take(struct prog *p, uint64_t first, uint64_t npages)
 {
 	struct uhmm_run run = {
@@ -405,7 +462,7 @@ struct uhmm_run prog_try_take(struct prog *p, uint64_t first, uint64_t npages)
 	p->flight_dropped = false;
 	err = p->ops->trap(p->engine, r);
 	if (!err)
-		err = p->ops->take(p->engine, &run, 1);
+		err = take(p, &run);
 	p->flight = (struct uhmm_range){ .start.val = 0 };
 	if (p->flight_dropped || err)
 		run.done = 0;
@@ -445,7 +502,13 @@ struct uhmm_run prog_give(struct prog *p, uint64_t first, uint64_t npages,
 
 uint64_t *prog_word(struct prog *p, uint64_t i)
 {
-	return uhmm_devmem_ptr(&p->devmem, p->device[i]);
+	static uint64_t copy[65536 / sizeof(uint64_t)];
+
+	if (!PROG_MOVES)
+		return uhmm_devmem_ptr(&p->devmem, p->device[i]);
+	ck_assert_uint_eq(uhmm_devmem_read(&p->devmem, p->device[i], 1, copy),
+			  1);
+	return copy;
 }
 
 uint8_t prog_pte(struct prog *p, uint64_t i)

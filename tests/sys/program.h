@@ -16,6 +16,11 @@
 #include "sys/devmem.h"
 #include "sys/engine_base.h"
 
+/** With which engine? Given by the build, so that a suite is one or the other. */
+#ifndef PROG_MOVES
+#define PROG_MOVES 0
+#endif
+
 #define PROG_SKIP 77
 #define PROG_PAGES 4096		/* of prog.device */
 #define PROG_SEEN 256
@@ -45,6 +50,7 @@ struct prog {
 	unsigned int unlocks;
 	bool refuse_zap;	/* hands fail with -EINVAL */
 	bool zapping;		/* a removal is our own */
+	void (*before_move)(struct prog *p);	/* if there is one */
 	struct uhmm_range flight;	/* being taken: faults there wait */
 	bool flight_dropped;	/* ... and was unmapped meanwhile */
 
@@ -103,7 +109,8 @@ struct uhmm_run prog_try_take(struct prog *p, uint64_t first, uint64_t npages);
 struct uhmm_run prog_give(struct prog *p, uint64_t first, uint64_t npages,
 			  uint32_t flags);
 
-/** prog_word() - first word of the device page that base + @i is on */
+/** prog_word() - first word of the device page that base + @i is on; with
+ *  engine move of a copy of it, good until the next call */
 uint64_t *prog_word(struct prog *p, uint64_t i);
 
 /** prog_pte() - state of page base + @i */
@@ -113,6 +120,7 @@ uint8_t prog_pte(struct prog *p, uint64_t i);
 long in_map(long npages, long prot, long flags);
 long in_map_numbered(long npages, long prot, long flags);	/* its number in each */
 long in_truncate(long npages, long unused, long unused2);	/* that file */
+long in_map_at(long addr, long npages, long unused);	/* not over another */
 long in_unmap(long addr, long bytes, long unused);
 long in_protect(long addr, long bytes, long prot);
 long in_fill(long addr, long npages, long unused);	/* its number in each */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "sys/pagesize.h"
+#include "window_inside.h"
 
 #define LIFETIME_S 50
 #define NOBODY 65534
@@ -35,7 +36,8 @@ static uint64_t enable(int uffd, unsigned int flags)
 {
 	uint64_t always = UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE |
 			  UFFD_FEATURE_EVENT_UNMAP |
-			  UFFD_FEATURE_PAGEFAULT_FLAG_WP;
+			  UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+			  (PROG_MOVES ? UHMM_UFFD_FEATURE_MOVE : 0);
 	struct uffdio_api api = {
 		.api = UFFD_API,
 		.features = always | UHMM_UFFD_FEATURE_WP_UNPOPULATED,
@@ -46,6 +48,8 @@ static uint64_t enable(int uffd, unsigned int flags)
 	api = (struct uffdio_api){ .api = UFFD_API, .features = always };
 	return ioctl(uffd, UFFDIO_API, &api) == 0 ? always : 0;
 }
+
+static int hands_uffd;	/* to move with */
 
 static void drop_privilege(void)
 {
@@ -89,8 +93,9 @@ static void hand_over(int sock, unsigned int flags)
 	fds[3] = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	features = enable(fds[0], flags);
 	send_fds(sock, fds, features);
-	for (int i = 0; i < PROG_NR_FDS; i++)
+	for (int i = PROG_MOVES; i < PROG_NR_FDS; i++)
 		close(fds[i]);
+	hands_uffd = PROG_MOVES ? fds[0] : -1;
 }
 
 /*
@@ -165,9 +170,13 @@ static void *lend_hands(void *arg)
 	struct prog_hands cmd;
 
 	while (recv(sock, &cmd, sizeof(cmd), 0) == sizeof(cmd)) {
-		int ret = do_hands(&cmd);
+		struct prog_hands_reply reply = { .moved = 0 };
 
-		if (send(sock, &ret, sizeof(ret), 0) < 0)
+		if (is_for_window(cmd.op))
+			reply = do_window(hands_uffd, &cmd);
+		else
+			reply.error = do_hands(&cmd);
+		if (send(sock, &reply, sizeof(reply), 0) < 0)
 			break;
 	}
 	return NULL;
@@ -230,6 +239,15 @@ long in_truncate(long npages, long unused, long unused2)
 	(void)unused;
 	(void)unused2;
 	return ftruncate(last_file, npages * getpagesize());
+}
+
+long in_map_at(long addr, long npages, long unused)
+{
+	(void)unused;
+	return (long)mmap((void *)addr, uhmm_bytes_of((uint64_t)npages),
+			  PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			  -1, 0);
 }
 
 long in_unmap(long addr, long bytes, long unused)

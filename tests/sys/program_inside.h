@@ -14,11 +14,19 @@ struct prog_command {
 	long arg[3];
 };
 
-/** What the hands do; the answer is an int. */
+/** What the hands do. A move is PROG_MOVE, with ranges as on the wire. */
 struct prog_hands {
 	unsigned int op;
 	unsigned int n;
 	struct uhmm_range range[UHMM_ENGINE_HANDS_MAX];
+};
+
+#define PROG_MOVE 1000
+
+/** The answer. */
+struct prog_hands_reply {
+	int error;
+	unsigned int moved;
 };
 
 /** prog_open_uffd() - a descriptor, or -1 with errno */

@@ -167,7 +167,7 @@ static const struct spoil spoils[] = {
 	{ UHMM_WIRE_check, false, BODY(check.zero), 1, false },
 	{ UHMM_WIRE_stop, false, BODY(stop.zero), 1, false },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 0, false },
-	{ UHMM_WIRE_hands, false, BODY(hands.op), UHMM_HANDS_RESERVE, true },
+	{ UHMM_WIRE_hands, false, BODY(hands.op), UHMM_HANDS_SWEEP, true },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 3, true },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 31, false },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 32, true },
@@ -188,7 +188,7 @@ static const struct spoil spoils[] = {
 	{ UHMM_WIRE_hands, false, RANGE(63, bytes), 1, false },
 	{ UHMM_WIRE_hands, true, BODY(hands_reply.done), 64, true },
 	{ UHMM_WIRE_hands, true, BODY(hands_reply.done), 65, false },
-	{ UHMM_WIRE_hands, true, BODY(hands_reply.zero), 1, false },
+	{ UHMM_WIRE_hands, true, BODY(hands_reply.moved), 1, true },
 };
 
 START_TEST(test_check_of_a_field)
