@@ -17,6 +17,7 @@
 #include "channel.h"
 #include "daemon.h"
 #include "fault.h"
+#include "mm/coherent.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/ptes.h"
@@ -332,6 +333,7 @@ static int prepare(struct channel *ch)
 
 	fork_hold(ch);
 	err = uhmm_cpu_fault_range(ch->session->mm, whole_mm());
+	uhmm_coherent_leave(ch->session->mm, whole_mm());
 	uhmm_engine_tidy_fences(ch->session->engine);
 	return err;
 }

@@ -26,6 +26,23 @@ void uhmm_coherent_break(struct uhmm_mm *mm, struct uhmm_range r)
 			uhmm_shadow_clear(store, mm->slot, r.start);
 }
 
+void uhmm_coherent_leave(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	struct uhmm_store *store = &mm->core->store;
+	uhmm_softleaf_t leaf;
+
+	for (; !mm->gone &&
+	       uhmm_shadow_next(store, mm->slot, &r.start, r.end, &leaf);
+	     r.start.val++) {
+		if (!uhmm_softleaf_is_device_coherent(leaf))
+			continue;
+		uhmm_mm_invalidate(mm, uhmm_range_of(r.start, 1),
+				   UHMM_NOTIFY_MIGRATE, NULL);
+		uhmm_shadow_clear(store, mm->slot, r.start);
+	}
+	uhmm_mm_settle(mm);
+}
+
 static bool can_take(const struct uhmm_mm *mm, uhmm_vpn_t vpn)
 {
 	uhmm_softleaf_t leaf = uhmm_mm_leaf(mm, vpn);

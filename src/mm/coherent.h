@@ -34,4 +34,10 @@ void uhmm_coherent_break(struct uhmm_mm *mm, struct uhmm_range r);
  */
 UHMM_CHECKED int uhmm_coherent_take(struct uhmm_mm *mm, struct uhmm_range r);
 
+/**
+ * uhmm_coherent_leave() - pages of @r become ordinary ones where they are: a
+ * fork comes that shares them with somebody we cannot follow
+ */
+void uhmm_coherent_leave(struct uhmm_mm *mm, struct uhmm_range r);
+
 #endif

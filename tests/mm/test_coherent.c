@@ -4,6 +4,7 @@
 
 #include <uhmm/migrate.h>
 
+#include "mm/coherent.h"
 #include "trip.h"
 
 #define NPAGES UINT64_C(16)
@@ -25,6 +26,20 @@ static void release(void)
 {
 	ck_assert_int_eq(rig_ioctl(rig.file, RIG_RELEASE, RIG_VPN, 1), 0);
 }
+
+/* A fork comes that nobody tells of: where they are they stay. */
+START_TEST(test_coherent_leave)
+{
+	up();
+	to_dev();
+	uhmm_coherent_leave(rig.m->mm,
+			    uhmm_range_of(UHMM_VPN(RIG_VPN + 2), 4));
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 8, 0x42, 0x42, 2, 2, 2, 2, 0x42);
+	ck_assert_uint_eq(rig_used(0), 4);
+	fake_expect(rig.m, RIG_VPN, 8, 1);
+	rig_down();
+}
+END_TEST
 
 START_TEST(test_coherent_stays_with_the_cpu)
 {
@@ -273,6 +288,7 @@ UNIT_MAIN("coherent", UNIT_TEST(test_coherent_stays_with_the_cpu),
 	  UNIT_TEST(test_coherent_is_full),
 	  UNIT_TEST(test_coherent_of_another_device),
 	  UNIT_TEST(test_coherent_follows_the_mappings),
+	  UNIT_TEST(test_coherent_leave),
 	  UNIT_TEST(test_coherent_fork),
 	  UNIT_TEST(test_coherent_last_close_evicts),
 	  { test_coherent_exclusive, 2, false },
