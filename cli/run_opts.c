@@ -11,7 +11,8 @@ const char cli_run_help[] =
 	"usage: uhmm run [OPTION]... [--] PROG [ARG]...\n"
 	"Run PROG with /dev/hmm_dmirrorN served by a private daemon, which\n"
 	"ends when PROG and all its descendants are gone.\n\n"
-	"  --engine auto|move|copy how pages are taken from the CPU\n"
+	"  --engine auto|move|copy|protect\n"
+	"                          how pages are taken from the CPU\n"
 	"  --loop auto|uring|epoll how the daemon waits for events\n"
 	"  --near auto|idle|spin|off\n"
 	"                          how it serves PROG on the CPU it runs on\n"
@@ -59,17 +60,11 @@ static bool is_one_of(const char *word, const char *const *words)
 
 static int take_engine(struct cli_run_opts *o, const char *word)
 {
-	static const char *const have[] = { "auto", "move", "copy",
-					      NULL };
-	static const char *const later[] = { "protect", NULL };
+	static const char *const have[] = { "auto", "move", "copy", "protect",
+					    NULL };
 
-	if (is_one_of(word, later)) {
-		cli_say("--engine %s is not in this version; use auto, move or "
-			"copy", word);
-		return CLI_USAGE;
-	}
 	if (!is_one_of(word, have)) {
-		cli_say("--engine %s: auto, move or copy", word);
+		cli_say("--engine %s: auto, move, copy or protect", word);
 		return CLI_USAGE;
 	}
 	o->engine = word;

@@ -66,11 +66,11 @@ static bool is_pidfd(int fd)
 	       link_begins(fd, "pidfd:");
 }
 
-int attach_check_fds(const struct uhmm_engine_fds *fds)
+int attach_check_fds(const struct uhmm_engine_fds *fds, uint32_t flags)
 {
 	const char *which = NULL;
 
-	if (!is_uffd(fds->uffd))
+	if (!(flags & UHMM_HELLO_NO_UFFD) && !is_uffd(fds->uffd))
 		which = "a non-blocking userfaultfd";
 	else if (!is_procfs(fds->mem, O_RDWR))
 		which = "/proc/self/mem, read and write";
@@ -131,7 +131,7 @@ static int check_hello(struct request *rq, const struct session_parts *parts)
 	if (!err && m->page_bytes != uhmm_page_bytes())
 		err = -EINVAL;
 	if (!err)
-		err = attach_check_fds(&parts->fds);
+		err = attach_check_fds(&parts->fds, m->flags);
 	if (!err && rq->ch->d->stopping)
 		err = -ENODEV;
 	if (err)

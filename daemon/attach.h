@@ -19,8 +19,9 @@ int attach_hello(struct request *rq);
 /** attach_join() - one more channel of a session */
 int attach_join(struct request *rq);
 
-/** attach_check_fds() - are they what they are said to be? 0; -EINVAL, said
- *  which is not */
-UHMM_CHECKED int attach_check_fds(const struct uhmm_engine_fds *fds);
+/** attach_check_fds() - are they what they are said to be? (@flags: of the
+ *  hello.) 0; -EINVAL, said which is not */
+UHMM_CHECKED int attach_check_fds(const struct uhmm_engine_fds *fds,
+				  uint32_t flags);
 
 #endif

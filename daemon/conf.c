@@ -26,7 +26,8 @@ static const char help[] =
 	"  --device NAME:TYPE:SIZE hmm_dmirrorN, private or coherent, 64G\n"
 	"                          (repeatable); else hmm_dmirror0 and 1, private,\n"
 	"                          64G each, 2 and 3, coherent, 256M each\n"
-	"  --engine auto|move|copy how pages are taken from the CPU\n"
+	"  --engine auto|move|copy|protect\n"
+	"                          how pages are taken from the CPU\n"
 	"  --loop auto|uring|epoll how to wait for events\n"
 	"  --near auto|idle|spin|off\n"
 	"                          how to serve a program on the CPU it runs on\n"
@@ -189,6 +190,7 @@ static const char *const engine_names[] = {
 	[UHMM_ENGINE_AUTO] = "auto",
 	[UHMM_ENGINE_MOVE] = "move",
 	[UHMM_ENGINE_COPY] = "copy",
+	[UHMM_ENGINE_PROTECT] = "protect",
 };
 
 const char *conf_engine_name(enum uhmm_engine_kind kind)
@@ -204,11 +206,7 @@ static int take_engine(struct conf *c, const char *from, const char *word)
 			c->engine = (enum uhmm_engine_kind)i;
 			return -1;
 		}
-	if (!strcmp(word, "protect"))
-		uhmm_err("%s %s: not in this version; use auto, move or copy",
-			 from, word);
-	else
-		uhmm_err("%s %s: must be auto, move or copy", from, word);
+	uhmm_err("%s %s: must be auto, move, copy or protect", from, word);
 	return CONF_EXIT_USAGE;
 }
 

@@ -24,7 +24,9 @@ static_assert((int)UHMM_ENGINE_ZAP == (int)UHMM_HANDS_ZAP &&
 			      (int)UHMM_HANDS_POPULATE_WRITE &&
 		      (int)UHMM_ENGINE_COLLAPSE == (int)UHMM_HANDS_COLLAPSE &&
 		      (int)UHMM_ENGINE_TELL == (int)UHMM_HANDS_TELL &&
-		      (int)UHMM_ENGINE_PROTECT == (int)UHMM_HANDS_PROTECT &&
+		      (int)UHMM_ENGINE_GUARD == (int)UHMM_HANDS_GUARD &&
+		      (int)UHMM_ENGINE_UNGUARD == (int)UHMM_HANDS_UNGUARD &&
+		      (int)UHMM_ENGINE_MPROTECT == (int)UHMM_HANDS_PROTECT &&
 		      (int)UHMM_ENGINE_RESERVE == (int)UHMM_HANDS_RESERVE &&
 		      (int)UHMM_ENGINE_SWEEP == (int)UHMM_HANDS_SWEEP &&
 		      1 + 2 * UHMM_ENGINE_MOVES_MAX <= UHMM_WIRE_RANGES_MAX &&

@@ -137,6 +137,14 @@ static void env_tidy_fences(void *ctx)
 
 /* ---- making one ---- */
 
+/* Without events: of forks nothing is told, and no system call waits. */
+static void do_without_uffd(struct session *s)
+{
+	s->hello_flags |= UHMM_HELLO_NO_UFFD;
+	s->hello_flags &= ~(uint32_t)(UHMM_HELLO_EVENT_FORK |
+				      UHMM_HELLO_USER_MODE_ONLY);
+}
+
 static int make_engine(struct session *s)
 {
 	struct uhmm_engine_env env = {
@@ -158,14 +166,20 @@ static int make_engine(struct session *s)
 	core_pages(&s->d->core, &env.first, &env.npages);
 	err = uhmm_engine_any_create(&s->engine, s->d->conf.engine, &s->fds,
 				     s->uffd_features, &env);
-	if (!err)
-		uhmm_engine_keep_off(s->engine, s->own);
-	return err;
+	if (err)
+		return err;
+	if (!uhmm_engine_needs_uffd(s->engine))
+		do_without_uffd(s);
+	uhmm_engine_keep_off(s->engine, s->own);
+	return 0;
 }
 
 static int watch_fds(struct session *s)
 {
-	int err = loop_add(&s->w->loop, s->fds.uffd, EV_UFFD, s, &s->uffd_ev);
+	int err = s->hello_flags & UHMM_HELLO_NO_UFFD ?
+			  0 :
+			  loop_add(&s->w->loop, s->fds.uffd, EV_UFFD, s,
+				   &s->uffd_ev);
 
 	if (!err && s->fds.pidfd >= 0)
 		err = loop_add(&s->w->loop, s->fds.pidfd, EV_PIDFD, s,
@@ -272,7 +286,7 @@ bool session_is_alive(const struct session *s)
 				      0) != -ESRCH;
 }
 
-static void kill_channels(struct session *s, const struct channel *but)
+static void kill_channels(struct session *s, bool agents_too)
 {
 	struct uhmm_list *node;
 
@@ -281,7 +295,7 @@ static void kill_channels(struct session *s, const struct channel *but)
 		struct channel *ch =
 			UHMM_CONTAINER_OF(node, struct channel, link);
 
-		if (ch != but)
+		if (agents_too || ch->kind != CHANNEL_AGENT)
 			channel_kill(ch);
 	}
 }
@@ -304,7 +318,7 @@ void session_gone(struct session *s)
 	slots_del(&s->d->session_table, s->ref);
 	s->d->ndead++;
 	uhmm_mm_exit(s->mm);
-	kill_channels(s, NULL);
+	kill_channels(s, true);
 	co_queue_wake(&s->agent_came);
 	co_queue_wake(&s->resumed);
 	co_queue_wake(&s->forks.over);
@@ -339,7 +353,7 @@ void session_fail(struct session *s)
 		return;
 	session_set_state(s, SESSION_CLOSING);
 	/* what fences hold needs the agent's hands until the end */
-	kill_channels(s, s->agent);
+	kill_channels(s, false);
 	if (s->agent)
 		hands_look(s->agent);
 	session_get(s);

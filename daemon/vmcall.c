@@ -126,7 +126,7 @@ static int set(struct request *rq, struct uhmm_range r, uint8_t prot)
 	err = s->mm->ops->vma_find(s->mm->ops_ctx, part.start, &vma);
 	if (err)
 		return err;
-	if ((prot & PROT_EXEC) && !vma.exec) {
+	if ((prot & PROT_EXEC) && !vma.exec && !vma.anon) {
 		err = uhmm_cpu_fault_range(s->mm, part);
 		return err ? err : uhmm_engine_open(s->engine, part);
 	}

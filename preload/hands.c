@@ -38,6 +38,10 @@ static long do_one(uint32_t op, const struct uhmm_wire_range *r)
 		return advise(r, MADV_POPULATE_WRITE);
 	case UHMM_HANDS_COLLAPSE:
 		return advise(r, MADV_COLLAPSE);
+	case UHMM_HANDS_GUARD:
+		return advise(r, UHMM_MADV_GUARD_INSTALL);
+	case UHMM_HANDS_UNGUARD:
+		return advise(r, UHMM_MADV_GUARD_REMOVE);
 	case UHMM_HANDS_TELL:
 		uhmm_trap_set();
 		return 0;

@@ -188,6 +188,17 @@ EXPORT int munmap(void *addr, size_t bytes)
 	return uhmm_vm_unmap(addr, bytes);
 }
 
+/* The heap becomes shorter like any mapping. libc's malloc() has its own way. */
+EXPORT int brk(void *end)
+{
+	return uhmm_vm_brk(end);
+}
+
+EXPORT void *sbrk(intptr_t by)
+{
+	return uhmm_vm_sbrk(by);
+}
+
 EXPORT int madvise(void *addr, size_t bytes, int advice)
 {
 	return uhmm_vm_advise(addr, bytes, advice);

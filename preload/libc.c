@@ -173,6 +173,21 @@ int libc_mprotect(void *addr, size_t bytes, int prot)
 					   (long)bytes, prot));
 }
 
+/* Without libc's word of where the heap ends nothing can be done. */
+int libc_brk(void *end)
+{
+	int (*fn)(void *) = (int (*)(void *))libc_find(LIBC_BRK);
+
+	return fn ? fn(end) : (int)libc_result(-ENOMEM);
+}
+
+void *libc_sbrk(intptr_t by)
+{
+	void *(*fn)(intptr_t) = (void *(*)(intptr_t))libc_find(LIBC_SBRK);
+
+	return fn ? fn(by) : (void *)libc_result(-ENOMEM);
+}
+
 int libc_munmap(void *addr, size_t bytes)
 {
 	int (*fn)(void *, size_t) =

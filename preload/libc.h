@@ -32,6 +32,8 @@ void *libc_mmap(void *addr, size_t bytes, int prot, int flags, int fd,
 void *libc_mmap64(void *addr, size_t bytes, int prot, int flags, int fd,
 		  off_t offset);
 int libc_mprotect(void *addr, size_t bytes, int prot);
+int libc_brk(void *end);
+void *libc_sbrk(intptr_t by);
 int libc_munmap(void *addr, size_t bytes);
 int libc_madvise(void *addr, size_t bytes, int advice);
 void *libc_mremap(void *old, size_t old_bytes, size_t new_bytes, int flags,

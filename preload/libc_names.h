@@ -49,6 +49,8 @@
 	X(FCNTL64, "fcntl64")             \
 	X(EPOLL_CTL, "epoll_ctl")         \
 	X(MUNMAP, "munmap")               \
+	X(BRK, "brk")                     \
+	X(SBRK, "sbrk")                   \
 	X(SIGACTION, "sigaction")         \
 	X(SIGNAL, "signal")               \
 	X(SYSV_SIGNAL, "sysv_signal")     \

@@ -108,6 +108,8 @@
 #define madvise(...) rule_2_call_libc_madvise_or_sys
 #define mremap(...) rule_2_call_libc_mremap_or_sys
 #define mincore(...) rule_2_call_libc_mincore_or_sys
+#define brk(...) rule_2_call_libc_brk_or_sys
+#define sbrk(...) rule_2_call_libc_sbrk_or_sys
 #define munmap(...) rule_2_call_libc_munmap_or_sys
 #define sigprocmask(...) rule_2_call_libc_sigprocmask_or_sys
 #define pthread_sigmask(...) rule_2_call_libc_sigprocmask_or_sys

@@ -126,11 +126,24 @@ static int hand(long fd, const char *what)
 	return 0;
 }
 
+/* Where no userfaultfd is to be had another descriptor stands in its place: the
+ * daemon traps by protection alone then. */
+static long make_uffd(struct uhmm_msg_hello *hello)
+{
+	long fd = uhmm_uffd_create(&hello->uffd_features, &hello->flags);
+
+	if (fd >= 0 || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+		return fd;
+	uhmm_env_debug("no userfaultfd", (int)fd);
+	hello->flags = UHMM_HELLO_NO_UFFD;
+	hello->uffd_features = 0;
+	return open_proc("/proc/self/maps", O_RDONLY);
+}
+
 /* Open all that hello hands over; in session.handed, also on failure. */
 static int gather(struct uhmm_msg_hello *hello)
 {
-	int err = hand(uhmm_uffd_create(&hello->uffd_features, &hello->flags),
-		       "no userfaultfd");
+	int err = hand(make_uffd(hello), "no userfaultfd");
 
 	if (!err)
 		err = hand(open_proc("/proc/self/mem", O_RDWR),

@@ -54,6 +54,11 @@ struct uhmm_uffdio_move {
 #define MADV_POPULATE_READ 22
 #define MADV_POPULATE_WRITE 23
 #endif
+/* Linux 6.13, of files 6.15 */
+enum {
+	UHMM_MADV_GUARD_INSTALL = 102,
+	UHMM_MADV_GUARD_REMOVE = 103,
+};
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif

@@ -94,6 +94,53 @@ void *uhmm_vm_remap(void *old, size_t old_bytes, size_t new_bytes, int flags,
 	return ret;
 }
 
+/* ---- brk ---- */
+
+/* The end of the heap: what the kernel has, whatever libc remembers. */
+static uintptr_t heap_end(void)
+{
+	return (uintptr_t)uhmm_sys1(SYS_brk, 0);
+}
+
+static uintptr_t up_to_page(uintptr_t addr)
+{
+	uintptr_t page = getauxval(AT_PAGESZ);
+
+	return (addr + page - 1) & ~(page - 1);
+}
+
+/* The heap is to end at @end: if that is below its end, pages go. */
+static void begin_brk(struct uhmm_vm_call *call, uintptr_t end)
+{
+	uintptr_t now = up_to_page(heap_end());
+
+	end = up_to_page(end);
+	uhmm_vm_begin(call, (void *)end, end < now ? now - end : 0,
+		      UHMM_VMCALL_UNMAP);
+}
+
+int uhmm_vm_brk(void *end)
+{
+	struct uhmm_vm_call call;
+	int ret;
+
+	begin_brk(&call, (uintptr_t)end);
+	ret = libc_brk(end);
+	uhmm_vm_end(&call, ret == 0);
+	return ret;
+}
+
+void *uhmm_vm_sbrk(intptr_t by)
+{
+	struct uhmm_vm_call call;
+	void *ret;
+
+	begin_brk(&call, heap_end() + (uintptr_t)by);
+	ret = libc_sbrk(by);
+	uhmm_vm_end(&call, ret != (void *)-1);
+	return ret;
+}
+
 /* ---- madvise ---- */
 
 static int drop(void *addr, size_t bytes, int advice)

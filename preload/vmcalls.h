@@ -13,6 +13,8 @@
 
 int uhmm_vm_protect(void *addr, size_t bytes, int prot);
 int uhmm_vm_unmap(void *addr, size_t bytes);
+int uhmm_vm_brk(void *end);
+void *uhmm_vm_sbrk(intptr_t by);
 int uhmm_vm_advise(void *addr, size_t bytes, int advice);
 void *uhmm_vm_remap(void *old, size_t old_bytes, size_t new_bytes, int flags,
 		    void *to);

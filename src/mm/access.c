@@ -109,7 +109,13 @@ bool uhmm_mm_is_gone(const struct uhmm_mm *mm)
 
 int uhmm_find_vma(struct uhmm_mm *mm, uhmm_vpn_t vpn, struct uhmm_vma *vma)
 {
-	return mm->gone ? -ESRCH : mm->ops->vma_find(mm->ops_ctx, vpn, vma);
+	int err = mm->gone ? -ESRCH :
+			     mm->ops->vma_find(mm->ops_ctx, vpn, vma);
+
+	/* what is a mapping of its own only for us is none */
+	if (!err && vma->by_fence)
+		vma->range.end = mm->ops->mapping_end(mm->ops_ctx, vma);
+	return err;
 }
 
 int uhmm_mm_scan(struct uhmm_mm *mm, struct uhmm_range r, uint8_t *pte)

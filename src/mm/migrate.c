@@ -62,6 +62,15 @@ static bool wants(const struct uhmm_migrate_vma *args,
 
 /* ---- setup ---- */
 
+/* What we trapped in parts is one mapping to the program. */
+static bool holds(const struct uhmm_mm *mm, const struct uhmm_vma *vma,
+		  struct uhmm_range r)
+{
+	return vma->range.start.val <= r.start.val &&
+	       (vma->range.end.val >= r.end.val ||
+		mm->ops->mapping_end(mm->ops_ctx, vma).val >= r.end.val);
+}
+
 static int find_vma(struct uhmm_migrate_vma *args)
 {
 	struct uhmm_mm *mm = args->mm;
@@ -75,9 +84,9 @@ static int find_vma(struct uhmm_migrate_vma *args)
 	err = mm->ops->vma_find(mm->ops_ctx, args->range.start, &args->vma);
 	if (err)
 		return err == -ENOENT ? -EINVAL : err;
-	if (args->vma.range.start.val > args->range.start.val ||
-	    args->vma.range.end.val < args->range.end.val ||
-	    args->vma.hugetlb || args->vma.special)
+	if (!uhmm_range_has(args->vma.range, args->range.start) ||
+	    args->vma.hugetlb || args->vma.special ||
+	    !holds(mm, &args->vma, args->range))
 		return -EINVAL;
 	return 0;
 }

@@ -38,6 +38,7 @@ int uhmm_engine_create(struct uhmm_engine **engine,
 	e->wp_unpopulated = uffd_features & UHMM_UFFD_FEATURE_WP_UNPOPULATED;
 	e->populate = kernel_has_populate();
 	e->collapses = uhmm_engine_kernel_collapses();
+	e->guards = uhmm_engine_kernel_guards();
 	uhmm_ptes_init(&e->ptes, fds->pagemap, fds->mem);
 	uhmm_maps_init(&e->maps, fds->maps);
 	*engine = e;
@@ -60,6 +61,11 @@ const struct uhmm_mm_ops *uhmm_engine_ops(const struct uhmm_engine *engine)
 {
 	(void)engine;
 	return &uhmm_engine_fence_ops;
+}
+
+bool uhmm_engine_needs_uffd(const struct uhmm_engine *engine)
+{
+	return !engine->fences_all;
 }
 
 const char *uhmm_engine_name(const struct uhmm_engine *engine)

@@ -39,7 +39,9 @@ enum uhmm_engine_hands {
 					 * fault that no userfaultfd serves is
 					 * told, and so is what happens to
 					 * mappings without an event */
-	UHMM_ENGINE_PROTECT = 40,	/* + PROT_*: mprotect; includes TELL */
+	UHMM_ENGINE_GUARD = 33,		/* MADV_GUARD_INSTALL */
+	UHMM_ENGINE_UNGUARD = 34,	/* MADV_GUARD_REMOVE */
+	UHMM_ENGINE_MPROTECT = 40,	/* + PROT_*: mprotect; includes TELL */
 };
 
 /** Ranges one hands() call may carry. */
@@ -123,6 +125,7 @@ enum uhmm_engine_kind {
 	UHMM_ENGINE_AUTO,	/* the first that can */
 	UHMM_ENGINE_MOVE,
 	UHMM_ENGINE_COPY,
+	UHMM_ENGINE_PROTECT,
 };
 
 /** What an engine has done so far. */
@@ -160,7 +163,17 @@ UHMM_CHECKED int uhmm_engine_move_create(struct uhmm_engine **engine,
 					 const struct uhmm_engine_env *env);
 
 /**
+ * uhmm_engine_protect_create() - the engine that needs no userfaultfd
+ * @fds: fds.uffd is not used
+ * Return: 0; -ENOMEM
+ */
+UHMM_CHECKED int uhmm_engine_protect_create(struct uhmm_engine **engine,
+					    const struct uhmm_engine_fds *fds,
+					    const struct uhmm_engine_env *env);
+
+/**
  * uhmm_engine_any_create() - an engine of this kind, or the best there is
+ * @uffd_features: 0 there is no userfaultfd
  * Return: 0; -ENOMEM; -EOPNOTSUPP that one cannot work with these features
  */
 UHMM_CHECKED int uhmm_engine_any_create(struct uhmm_engine **engine,
@@ -204,7 +217,10 @@ void uhmm_engine_destroy(struct uhmm_engine *engine);
 /** uhmm_engine_ops() - its operations; their ctx is @engine */
 const struct uhmm_mm_ops *uhmm_engine_ops(const struct uhmm_engine *engine);
 
-/** uhmm_engine_name() - "move" or "copy" */
+/** uhmm_engine_needs_uffd() - or does it trap by protection alone? */
+bool uhmm_engine_needs_uffd(const struct uhmm_engine *engine);
+
+/** uhmm_engine_name() - "move", "copy" or "protect" */
 const char *uhmm_engine_name(const struct uhmm_engine *engine);
 
 /** uhmm_engine_stats() - counters, never reset */

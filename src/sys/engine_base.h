@@ -34,6 +34,7 @@ struct uhmm_engine {
 	bool changing_any;		/* the lock of all this */
 	bool told;			/* UHMM_ENGINE_TELL was asked for */
 	bool fences_all;		/* there is no userfaultfd */
+	bool guards;			/* the kernel has markers for fences */
 	struct uhmm_range keep_off;
 	struct uhmm_window window;	/* engine move: of this program */
 	bool no_window;		/* ... it cannot have one */
@@ -136,6 +137,19 @@ UHMM_CHECKED int uhmm_engine_fence(struct uhmm_engine *e, struct uhmm_range r,
  */
 UHMM_CHECKED int uhmm_engine_unfence(struct uhmm_engine *e,
 				     struct uhmm_range r, uint8_t less);
+
+/** uhmm_engine_kernel_guards() - guard markers, of files and to be seen (6.15) */
+bool uhmm_engine_kernel_guards(void);
+
+/**
+ * uhmm_engine_guard() - (yields) a marker on each hole of @r, which is fenced,
+ * or (off) none any more: what is away is neither a hole nor what the mapping
+ * would be filled with, to readers of pagemap and of the program's memory. Where
+ * that cannot be had nothing is done.
+ * Return: 0; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_guard(struct uhmm_engine *e, struct uhmm_range r,
+				   bool on);
 
 /** uhmm_engine_is_changing() - (yields) is somebody changing fences? Then wait
  *  until that is over: what the caller knew must be looked up again. */

@@ -19,7 +19,9 @@
  * run, and two that cross would leave the set and the kernel apart.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "sys/engine_base.h"
@@ -220,7 +222,7 @@ static int change(struct batch *b, unsigned int first, unsigned int n,
 
 	e->changing = (struct uhmm_range){ b->range[first].start,
 					   b->range[first + n - 1].end };
-	err = uhmm_engine_ask_hands(e, UHMM_ENGINE_PROTECT + prot,
+	err = uhmm_engine_ask_hands(e, UHMM_ENGINE_MPROTECT + prot,
 				    &b->range[first], n);
 	e->changing = (struct uhmm_range){ .start = { 0 } };
 	return err;
@@ -406,7 +408,67 @@ int uhmm_engine_unfence(struct uhmm_engine *e, struct uhmm_range r,
 
 int uhmm_engine_open(struct uhmm_engine *engine, struct uhmm_range r)
 {
-	return uhmm_engine_unfence(engine, r, 0);
+	struct uhmm_range part = r;
+	int found;
+
+	while ((found = uhmm_engine_next_fence(engine, r, &part)) > 0) {
+		int err = uhmm_engine_guard(engine, part, false);
+
+		if (!err)
+			err = uhmm_engine_unfence(engine, part, 0);
+		if (err)
+			return err;
+		r.start = part.end;
+	}
+	return found;
+}
+
+/* ---- markers ---- */
+
+/* Does a marker on @page, of a private mapping of a file, show? */
+static bool shows_marker(char *page, size_t bytes)
+{
+	const struct uhmm_ptes ptes = {
+		.fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)
+	};
+	uint64_t word = 0;
+	bool shows = ptes.fd >= 0 &&
+		     madvise(page, bytes, UHMM_MADV_GUARD_INSTALL) == 0 &&
+		     !uhmm_ptes_raw(&ptes,
+				    uhmm_range_of(uhmm_vpn_of((uintptr_t)page),
+						  1), &word) &&
+		     (word & UHMM_PM_GUARD);
+
+	if (ptes.fd >= 0)
+		close(ptes.fd);
+	return shows;
+}
+
+bool uhmm_engine_kernel_guards(void)
+{
+	size_t bytes = uhmm_page_bytes();
+	int saved = errno;
+	int fd = memfd_create("uhmm-probe", MFD_CLOEXEC);
+	void *page = fd < 0 ? MAP_FAILED :
+			      mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE, fd, 0);
+	bool has = page != MAP_FAILED && shows_marker(page, bytes);
+
+	if (page != MAP_FAILED)
+		munmap(page, bytes);
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+	return has;
+}
+
+int uhmm_engine_guard(struct uhmm_engine *e, struct uhmm_range r, bool on)
+{
+	int err = e->guards ? uhmm_engine_ask_hands(
+				      e, on ? UHMM_ENGINE_GUARD :
+					      UHMM_ENGINE_UNGUARD, &r, 1) :
+			      0;
+
+	return err == -ESRCH ? err : 0;
 }
 
 void uhmm_engine_tidy_fences(struct uhmm_engine *engine)

@@ -703,11 +703,14 @@ int uhmm_engine_any_create(struct uhmm_engine **engine,
 			   uint64_t uffd_features,
 			   const struct uhmm_engine_env *env)
 {
+	const bool any = kind == UHMM_ENGINE_AUTO;
 	int err = -EOPNOTSUPP;
 
-	if (kind != UHMM_ENGINE_COPY)
+	if (any || kind == UHMM_ENGINE_MOVE)
 		err = uhmm_engine_move_create(engine, fds, uffd_features, env);
-	if (err == -EOPNOTSUPP && kind != UHMM_ENGINE_MOVE)
+	if (err == -EOPNOTSUPP && (any || kind == UHMM_ENGINE_COPY))
 		err = uhmm_engine_copy_create(engine, fds, uffd_features, env);
+	if (err == -EOPNOTSUPP && (any || kind == UHMM_ENGINE_PROTECT))
+		err = uhmm_engine_protect_create(engine, fds, env);
 	return err;
 }

@@ -34,6 +34,37 @@ static uhmm_vpn_t op_mapping_end(void *ctx, const struct uhmm_vma *vma)
 	return last.range.end;
 }
 
+/* Pages whose markers are looked at in one call. */
+#define BATCH 512
+
+static bool has_swap(const uint8_t *pte, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		if (pte[i] & UHMM_PTE_SWAP)
+			return true;
+	return false;
+}
+
+/* Markers of ours are no pages that were swapped out. */
+static int see_markers(const struct uhmm_engine *e, struct uhmm_range r,
+		       uint8_t *pte)
+{
+	uint64_t word[BATCH], n;
+
+	for (; r.start.val < r.end.val; r.start.val += n, pte += n) {
+		n = uhmm_range_npages(r) < BATCH ? uhmm_range_npages(r) : BATCH;
+		if (!has_swap(pte, n))
+			continue;
+		if (uhmm_ptes_raw(&e->ptes, uhmm_range_of(r.start, n), word))
+			return -ESRCH;
+		for (uint64_t i = 0; i < n; i++)
+			if ((pte[i] & UHMM_PTE_SWAP) &&
+			    (word[i] & UHMM_PM_GUARD))
+				pte[i] = 0;
+	}
+	return 0;
+}
+
 /* A fenced page looks as a trapped one does: protected, or marked as away. */
 static int op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
 {
@@ -43,6 +74,10 @@ static int op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
 	int err = e->ops->scan(e, r, pte);
 
 	while (!err && uhmm_fences_next(&e->fences, rest, &f)) {
+		if (e->guards)
+			err = see_markers(e, f.range,
+					  pte + f.range.start.val -
+						  r.start.val);
 		for (uint64_t v = f.range.start.val; v < f.range.end.val; v++)
 			pte[v - r.start.val] |= UHMM_PTE_WP;
 		rest.start = f.range.end;
@@ -103,7 +138,8 @@ static bool op_is_foreign(void *ctx, struct uhmm_range r)
 	struct uhmm_vma vma;
 	int err;
 
-	if (uhmm_engine_find_fenced(e, r.start, &vma) || !vma.by_fence)
+	if (uhmm_engine_find_fenced(e, r.start, &vma) || !vma.by_fence ||
+	    e->fences_all)
 		return e->ops->is_foreign(e, r);
 	r = uhmm_range_clip(r, vma.range);
 	err = uhmm_range_npages(r) ?
@@ -157,7 +193,7 @@ static int op_unprotect(void *ctx, struct uhmm_range r)
 	if (uhmm_engine_has_fences(e, r)) {
 		if (uhmm_engine_is_changing(e))
 			return -EAGAIN;
-		err = uhmm_engine_open(e, r);
+		err = uhmm_engine_unfence(e, r, 0);
 		if (err)
 			return err;
 	}
@@ -185,9 +221,17 @@ static int op_take(void *ctx, struct uhmm_run *run, unsigned int nruns)
 	struct uhmm_engine *e = ctx;
 	bool fenced = nruns &&
 		      uhmm_engine_has_fences(e, uhmm_range_of(run[0].vpn, 1));
+	int err;
 
-	return fenced ? uhmm_engine_op_take(e, run, nruns) :
-			e->ops->take(e, run, nruns);
+	if (!fenced)
+		return e->ops->take(e, run, nruns);
+	err = uhmm_engine_op_take(e, run, nruns);
+	for (unsigned int i = 0; i < nruns && !err; i++)
+		if (run[i].done)
+			err = uhmm_engine_guard(
+				e, uhmm_range_of(run[i].vpn, run[i].done),
+				true);
+	return err;
 }
 
 /* Write @npages of the device to @vpn, whatever the protection. */
@@ -235,6 +279,9 @@ static int give_part(struct uhmm_engine *e, struct uhmm_run *run)
 	if (err)
 		return err;
 	rest = uhmm_range_clip(rest, vma.range);
+	err = uhmm_engine_guard(e, rest, false);
+	if (err)
+		return err;
 	n = put(e, run, uhmm_range_npages(rest));
 	if (n < 0)
 		return (int)n;
@@ -256,6 +303,10 @@ static int give_fenced(struct uhmm_engine *e, struct uhmm_run *run)
 		err = give_part(e, run);
 	run->error = err;
 	e->stats.pages_given += run->done;
+	/* what cannot be put together stays base pages */
+	if (!err && (run->flags & UHMM_RUN_UNIT))
+		err = uhmm_engine_collapse(e, uhmm_range_of(run->vpn,
+							    run->npages));
 	return err == -ESRCH ? err : 0;
 }
 
@@ -277,7 +328,8 @@ static struct uhmm_run next_part(const struct uhmm_engine *e,
 	*fenced = f.range.start.val == part.vpn.val;
 	part.npages = *fenced ? uhmm_range_npages(f.range) :
 				f.range.start.val - part.vpn.val;
-	part.flags &= ~(uint32_t)UHMM_RUN_UNIT;
+	if (part.npages != run->npages)
+		part.flags &= ~(uint32_t)UHMM_RUN_UNIT;
 	return part;
 }
 
@@ -333,8 +385,9 @@ static int op_fault_in(void *ctx, struct uhmm_range r, bool write)
 	struct uhmm_engine *e = ctx;
 
 	if (uhmm_engine_has_fences(e, r)) {
-		int err = uhmm_engine_is_changing(e) ? -EAGAIN :
-						       uhmm_engine_open(e, r);
+		int err = uhmm_engine_is_changing(e) ?
+				  -EAGAIN :
+				  uhmm_engine_unfence(e, r, 0);
 
 		/* someone was faster: the caller looks again */
 		if (err)

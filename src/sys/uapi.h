@@ -127,10 +127,13 @@ struct uhmm_procmap_query {
 
 static_assert(sizeof(struct uhmm_procmap_query) == 104, "procmap_query");
 
-/* madvise(2), 5.14, 5.18 and 6.1 */
+/* madvise(2), 5.14, 5.18, 6.1 */
 #define UHMM_MADV_POPULATE_READ 22
 #define UHMM_MADV_POPULATE_WRITE 23
 #define UHMM_MADV_DONTNEED_LOCKED 24
 #define UHMM_MADV_COLLAPSE 25
+/* 6.13, of files 6.15 */
+#define UHMM_MADV_GUARD_INSTALL 102
+#define UHMM_MADV_GUARD_REMOVE 103
 
 #endif

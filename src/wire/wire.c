@@ -165,7 +165,8 @@ static bool range_ok(uint64_t addr, uint64_t bytes)
 static bool hello_ok(const struct uhmm_msg_hello *m)
 {
 	const uint32_t known =
-		UHMM_HELLO_USER_MODE_ONLY | UHMM_HELLO_EVENT_FORK;
+		UHMM_HELLO_USER_MODE_ONLY | UHMM_HELLO_EVENT_FORK |
+		UHMM_HELLO_NO_UFFD;
 
 	if (m->flags & ~known)
 		return false;
@@ -173,13 +174,15 @@ static bool hello_ok(const struct uhmm_msg_hello *m)
 		return false;
 	if (m->own.bytes && !range_ok(m->own.addr, m->own.bytes))
 		return false;
+	if ((m->flags & UHMM_HELLO_NO_UFFD) && m->uffd_features)
+		return false;
 	return !m->fork_id || !token_is_zero(&m->parent);
 }
 
 static bool hands_op_ok(uint32_t op)
 {
 	return (op >= UHMM_HANDS_ZAP && op <= UHMM_HANDS_MOVE) ||
-	       op == UHMM_HANDS_TELL ||
+	       (op >= UHMM_HANDS_TELL && op <= UHMM_HANDS_UNGUARD) ||
 	       (op >= UHMM_HANDS_PROTECT && op <= UHMM_HANDS_LAST);
 }
 

@@ -80,6 +80,8 @@ struct uhmm_msg_hello {
 enum uhmm_hello_flags {
 	UHMM_HELLO_USER_MODE_ONLY = 1 << 0,	/* kernel-mode faults fail */
 	UHMM_HELLO_EVENT_FORK = 1 << 1,
+	UHMM_HELLO_NO_UFFD = 1 << 2,	/* none to be had: any descriptor stands
+					 * in its place, here and in the reply */
 };
 
 struct uhmm_msg_hello_reply {
@@ -296,6 +298,8 @@ enum uhmm_hands_op {
 					 * three are for the agent only */
 	UHMM_HANDS_TELL = 32,		/* nothing to the ranges: from now on
 					 * tell of faults and vmcalls */
+	UHMM_HANDS_GUARD = 33,		/* MADV_GUARD_INSTALL */
+	UHMM_HANDS_UNGUARD = 34,	/* MADV_GUARD_REMOVE */
 	UHMM_HANDS_PROTECT = 40,	/* + PROT_*: mprotect. Tells, too. */
 	UHMM_HANDS_LAST = UHMM_HANDS_PROTECT + 7,
 };

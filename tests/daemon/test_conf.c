@@ -52,7 +52,6 @@ static const char *const wrong[] = {
 	"--device hmm_dmirror0:private:17T",
 	"--device hmm_dmirror0:private:9999999999T",
 	"--device hmm_dmirror0:private:1G --device hmm_dmirror0:private:1G",
-	"--engine protect",
 	"--engine fast",
 	"--loop select",
 	"--near far",
@@ -106,6 +105,8 @@ START_TEST(test_conf_all)
 	ck_assert_uint_eq(conf.nworkers, 2);
 	ck_assert_int_eq(conf.socket_fd, 3);
 	ck_assert_int_eq(conf.ready_fd, 4);
+	ck_assert_int_eq(parse("--engine protect"), -1);
+	ck_assert_int_eq(conf.engine, UHMM_ENGINE_PROTECT);
 	ck_assert_int_eq(parse("--near spin"), -1);
 	ck_assert_int_eq(conf.near, NEAR_SPIN);
 	ck_assert_int_eq(parse("--help"), 0);

@@ -279,8 +279,12 @@ static void env_tidy_fences(void *ctx)
 	p->ntidy++;
 }
 
-static void make_engine(struct prog *p)
+static void make_engine(struct prog *p, unsigned int flags)
 {
+	const enum uhmm_engine_kind kind =
+		flags & PROG_PROTECT ? UHMM_ENGINE_PROTECT :
+		PROG_MOVES	     ? UHMM_ENGINE_MOVE :
+				       UHMM_ENGINE_COPY;
 	struct uhmm_engine_env env = {
 		.ctx = p,
 		.hands = env_hands,
@@ -300,11 +304,8 @@ static void make_engine(struct prog *p)
 					 PROG_DEVICE_PAGES), 0);
 	env.first = UHMM_DPFN(PROG_DPFN);
 	env.npages = PROG_DEVICE_PAGES;
-	ck_assert_int_eq(uhmm_engine_any_create(&p->engine,
-						PROG_MOVES ? UHMM_ENGINE_MOVE :
-							     UHMM_ENGINE_COPY,
-						&p->fds, p->features, &env),
-			 0);
+	ck_assert_int_eq(uhmm_engine_any_create(&p->engine, kind, &p->fds,
+						p->features, &env), 0);
 	p->ops = uhmm_engine_ops(p->engine);
 	p->locked = true;
 }
@@ -336,7 +337,7 @@ void prog_start(struct prog *p, unsigned int flags)
 	for (int i = 0; i < PROG_NR_THREADS; i++)
 		close(theirs[i]);
 	take_fds(p);
-	make_engine(p);
+	make_engine(p, flags);
 }
 
 void prog_kill(struct prog *p)

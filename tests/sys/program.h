@@ -30,6 +30,7 @@
 enum prog_flags {
 	PROG_NOBODY = 1 << 0,	/* no privilege, user-mode faults only */
 	PROG_NO_MARKERS = 1 << 1,	/* as before Linux 6.4 */
+	PROG_PROTECT = 1 << 2,	/* the engine without a userfaultfd */
 };
 
 enum prog_thread { PROG_MAIN, PROG_SECOND, PROG_HANDS, PROG_NR_THREADS };

@@ -138,7 +138,11 @@ static int protect(void *addr, size_t bytes, unsigned int op)
 {
 	if (op == UHMM_ENGINE_TELL)
 		return 0;
-	return mprotect(addr, bytes, (int)(op - UHMM_ENGINE_PROTECT));
+	if (op == UHMM_ENGINE_GUARD)
+		return madvise(addr, bytes, UHMM_MADV_GUARD_INSTALL);
+	if (op == UHMM_ENGINE_UNGUARD)
+		return madvise(addr, bytes, UHMM_MADV_GUARD_REMOVE);
+	return mprotect(addr, bytes, (int)(op - UHMM_ENGINE_MPROTECT));
 }
 
 static int do_hands(const struct prog_hands *cmd)

@@ -21,6 +21,11 @@ static void start_no_markers(void)
 	prog_start(&prog, PROG_NO_MARKERS);
 }
 
+static void start_protect(void)
+{
+	prog_start(&prog, PROG_PROTECT);
+}
+
 static void stop(void)
 {
 	prog_stop(&prog);
@@ -39,11 +44,20 @@ static void add_case(Suite *suite, const char *name, SFun start,
 	suite_add_tcase(suite, tcase);
 }
 
+static int run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int suite_main(const char *name, const TTest *const *tests, unsigned int n)
 {
 	Suite *suite = suite_create(name);
-	SRunner *runner;
-	int failed;
 
 	if (!prog_permitted())
 		return PROG_SKIP;
@@ -51,9 +65,17 @@ int suite_main(const char *name, const TTest *const *tests, unsigned int n)
 	add_case(suite, "no_markers", start_no_markers, tests, n);
 	if (getuid() == 0)
 		add_case(suite, "nobody", start_nobody, tests, n);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run(suite);
+}
+
+/* The program still hands over a userfaultfd, which is not used. */
+int suite_main_protect(const char *name, const TTest *const *tests,
+		       unsigned int n)
+{
+	Suite *suite = suite_create(name);
+
+	if (!prog_permitted())
+		return PROG_SKIP;
+	add_case(suite, "protect", start_protect, tests, n);
+	return run(suite);
 }

@@ -14,6 +14,8 @@ extern struct prog prog;
  * suite_main() - run @tests with every kind of program there can be here
  * Return: exit status; 77 when there is no userfaultfd
  */
+int suite_main_protect(const char *name, const TTest *const *tests,
+		       unsigned int n);	/* with engine protect */
 int suite_main(const char *name, const TTest *const *tests, unsigned int n);
 
 #endif
