@@ -2,6 +2,7 @@
 /* device.c - a device's open, close, ioctl, mmap; mprotect */
 #include "device.h"
 
+#include "buffer.h"
 #include "devfd.h"
 #include "devpath.h"
 #include "libc.h"
@@ -81,6 +82,24 @@ static bool is_generic(unsigned long cmd)
 	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO;
 }
 
+/* The driver's commands begin with the range they are about. */
+static void note_range(unsigned long cmd, unsigned long arg)
+{
+	struct {
+		uint64_t addr, ptr, npages;
+	} named;
+	struct iovec here = { &named, sizeof(named) };
+	struct iovec there = { (void *)arg, sizeof(named) };
+
+	if (uhmm_buffer_matters() && _IOC_SIZE(cmd) >= sizeof(named) &&
+	    uhmm_sys6(SYS_process_vm_readv, uhmm_sys0(SYS_getpid),
+		      uhmm_ptr(&here), 1, uhmm_ptr(&there), 1, 0) ==
+		    (long)sizeof(named) &&
+	    named.npages < UINT64_MAX / getauxval(AT_PAGESZ))
+		uhmm_buffer_note(named.addr,
+				 named.npages * getauxval(AT_PAGESZ));
+}
+
 int uhmm_device_ioctl(struct uhmm_wire_token dev, int fd, unsigned long cmd,
 		      unsigned long arg)
 {
@@ -94,6 +113,7 @@ int uhmm_device_ioctl(struct uhmm_wire_token dev, int fd, unsigned long cmd,
 	msg.body.ioctl.cmd = (uint32_t)cmd;	/* as the kernel takes it */
 	msg.body.ioctl.arg = arg;
 	err = uhmm_request(&msg, NULL, UHMM_REQUEST_ATTACH);
+	note_range(cmd, arg);
 	if (err)
 		return fail(err == -ENODEV ? -EIO : err);
 	return (int)msg.body.ioctl_reply.ret;

@@ -2,6 +2,7 @@
 /* hands.c - madvise, mprotect and moves on the daemon's word */
 #include "hands.h"
 
+#include "buffer.h"
 #include "trap.h"
 #include "uffd_abi.h"
 #include "window.h"
@@ -24,10 +25,19 @@ static long protect(const struct uhmm_wire_range *r, long prot)
 	return uhmm_sys3(SYS_mprotect, (long)r->addr, (long)r->bytes, prot);
 }
 
+/* The window is the agent's. */
+static bool is_agents(uint32_t op)
+{
+	return op == UHMM_HANDS_RESERVE || op == UHMM_HANDS_SWEEP ||
+	       op == UHMM_HANDS_MOVE;
+}
+
 static long do_one(uint32_t op, const struct uhmm_wire_range *r)
 {
 	long ret;
 
+	if (!is_agents(op))
+		uhmm_buffer_note(r->addr, r->bytes);
 	if (op >= UHMM_HANDS_PROTECT)
 		return protect(r, (long)op - UHMM_HANDS_PROTECT);
 
@@ -71,11 +81,15 @@ static uint32_t do_all(const struct uhmm_msg_hands *h, long *ret)
 	return done;
 }
 
-/* The window is the agent's. */
-static bool is_agents(uint32_t op)
+/* What goes into the window is away. */
+static void note_moves(const struct uhmm_msg_hands *h)
 {
-	return op == UHMM_HANDS_RESERVE || op == UHMM_HANDS_SWEEP ||
-	       op == UHMM_HANDS_MOVE;
+	for (uint32_t i = 1; i + 1 < h->nranges; i += 2) {
+		const struct uhmm_wire_range *from = &h->range[i];
+
+		if (!uhmm_window_has(from->addr, from->addr + from->bytes))
+			uhmm_buffer_note(from->addr, from->bytes);
+	}
 }
 
 int uhmm_hands_serve(int sock, int uffd, struct uhmm_wire_msg *msg)
@@ -84,10 +98,12 @@ int uhmm_hands_serve(int sock, int uffd, struct uhmm_wire_msg *msg)
 	struct uhmm_msg_hands_reply reply = { .done = 0 };
 	long ret = -ENOSYS;
 
-	if (h->op == UHMM_HANDS_MOVE && uffd >= 0)
+	if (h->op == UHMM_HANDS_MOVE && uffd >= 0) {
+		note_moves(h);
 		ret = uhmm_window_move(uffd, h, &reply);
-	else if (uffd >= 0 || !is_agents(h->op))
+	} else if (uffd >= 0 || !is_agents(h->op)) {
 		reply.done = do_all(h, &ret);
+	}
 	uhmm_wire_init_reply(msg, &msg->header, (int)ret);
 	msg->body.hands_reply = reply;
 	return uhmm_wire_send(sock, msg, NULL, 0);

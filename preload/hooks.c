@@ -8,6 +8,7 @@
 #define UHMM_PRELOAD_DEFINES_HOOKS
 #include "preload.h"
 
+#include "buffer.h"
 #include "device.h"
 #include "devfd.h"
 #include "libc.h"
@@ -41,6 +42,7 @@ EXPORT int open(const char *path, int flags, ...)
 	mode_t mode = 0;
 
 	GET_MODE(mode, flags);
+	uhmm_buffer_bring_path(path);
 	if (!uhmm_device_hides(path, flags))
 		fd = libc_open(path, flags, mode);
 	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
@@ -52,6 +54,7 @@ EXPORT int open64(const char *path, int flags, ...)
 	mode_t mode = 0;
 
 	GET_MODE(mode, flags);
+	uhmm_buffer_bring_path(path);
 	if (!uhmm_device_hides(path, flags))
 		fd = libc_open64(path, flags, mode);
 	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
@@ -63,6 +66,7 @@ EXPORT int openat(int dir, const char *path, int flags, ...)
 	mode_t mode = 0;
 
 	GET_MODE(mode, flags);
+	uhmm_buffer_bring_path(path);
 	if (!uhmm_device_hides(path, flags))
 		fd = libc_openat(dir, path, flags, mode);
 	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
@@ -74,6 +78,7 @@ EXPORT int openat64(int dir, const char *path, int flags, ...)
 	mode_t mode = 0;
 
 	GET_MODE(mode, flags);
+	uhmm_buffer_bring_path(path);
 	if (!uhmm_device_hides(path, flags))
 		fd = libc_openat64(dir, path, flags, mode);
 	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);

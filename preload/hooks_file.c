@@ -12,7 +12,7 @@
 #include "debugger.h"
 #include "devfd.h"
 #include "file.h"
-#include "libc_file.h"
+#include "io.h"
 
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's
  * headers have reserved names */
@@ -61,51 +61,51 @@ static bool brings(ssize_t ret, int fd, size_t bytes, off_t offset)
 EXPORT ssize_t read(int fd, void *buf, size_t bytes)
 {
 	int saved = errno;
-	ssize_t ret = refuses(fd, false) ? -1 : libc_read(fd, buf, bytes);
+	ssize_t ret = refuses(fd, false) ? -1 : uhmm_io_read(fd, buf, bytes);
 
 	if (brings_here(ret, fd, bytes)) {
 		errno = saved;
-		ret = libc_read(fd, buf, bytes);
+		ret = uhmm_io_read(fd, buf, bytes);
 	}
 	return ret;
 }
 
 EXPORT ssize_t __read_chk(int fd, void *buf, size_t bytes, size_t room)
 {
-	return refuses(fd, false) ? -1 : libc_read_chk(fd, buf, bytes, room);
+	return refuses(fd, false) ? -1 : uhmm_io_read_chk(fd, buf, bytes, room);
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 {
-	return refuses(fd, false) ? -1 : libc_iov(LIBC_READV, fd, iov, count);
+	return refuses(fd, false) ? -1 : uhmm_io_iov(LIBC_READV, fd, iov, count);
 }
 
 EXPORT ssize_t write(int fd, const void *buf, size_t bytes)
 {
 	int saved = errno;
-	ssize_t ret = refuses(fd, true) ? -1 : libc_write(fd, buf, bytes);
+	ssize_t ret = refuses(fd, true) ? -1 : uhmm_io_write(fd, buf, bytes);
 
 	if (brings_here(ret, fd, bytes)) {
 		errno = saved;
-		ret = libc_write(fd, buf, bytes);
+		ret = uhmm_io_write(fd, buf, bytes);
 	}
 	return ret;
 }
 
 EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 {
-	return refuses(fd, true) ? -1 : libc_iov(LIBC_WRITEV, fd, iov, count);
+	return refuses(fd, true) ? -1 : uhmm_io_iov(LIBC_WRITEV, fd, iov, count);
 }
 
 static ssize_t any_pread(enum libc_name n, int fd, void *buf, size_t bytes,
 			 off_t offset)
 {
 	int saved = errno;
-	ssize_t ret = libc_pread(n, fd, buf, bytes, offset);
+	ssize_t ret = uhmm_io_pread(n, fd, buf, bytes, offset);
 
 	if (brings(ret, fd, bytes, offset)) {
 		errno = saved;
-		ret = libc_pread(n, fd, buf, bytes, offset);
+		ret = uhmm_io_pread(n, fd, buf, bytes, offset);
 	}
 	return judge(ret, fd, false);
 }
@@ -114,11 +114,11 @@ static ssize_t any_pwrite(enum libc_name n, int fd, const void *buf,
 			  size_t bytes, off_t offset)
 {
 	int saved = errno;
-	ssize_t ret = libc_pwrite(n, fd, buf, bytes, offset);
+	ssize_t ret = uhmm_io_pwrite(n, fd, buf, bytes, offset);
 
 	if (brings(ret, fd, bytes, offset)) {
 		errno = saved;
-		ret = libc_pwrite(n, fd, buf, bytes, offset);
+		ret = uhmm_io_pwrite(n, fd, buf, bytes, offset);
 	}
 	return judge(ret, fd, true);
 }
@@ -136,26 +136,26 @@ EXPORT ssize_t pread64(int fd, void *buf, size_t bytes, off64_t offset)
 EXPORT ssize_t __pread_chk(int fd, void *buf, size_t bytes, off_t offset,
 			   size_t room)
 {
-	return judge(libc_pread_chk(LIBC_PREAD_CHK, fd, buf, bytes, offset,
+	return judge(uhmm_io_pread_chk(LIBC_PREAD_CHK, fd, buf, bytes, offset,
 				    room), fd, false);
 }
 
 EXPORT ssize_t __pread64_chk(int fd, void *buf, size_t bytes, off64_t offset,
 			     size_t room)
 {
-	return judge(libc_pread_chk(LIBC_PREAD64_CHK, fd, buf, bytes, offset,
+	return judge(uhmm_io_pread_chk(LIBC_PREAD64_CHK, fd, buf, bytes, offset,
 				    room), fd, false);
 }
 
 EXPORT ssize_t preadv(int fd, const struct iovec *iov, int count, off_t offset)
 {
-	return judge(libc_piov(LIBC_PREADV, fd, iov, count, offset), fd, false);
+	return judge(uhmm_io_piov(LIBC_PREADV, fd, iov, count, offset), fd, false);
 }
 
 EXPORT ssize_t preadv64(int fd, const struct iovec *iov, int count,
 			off64_t offset)
 {
-	return judge(libc_piov(LIBC_PREADV64, fd, iov, count, offset), fd,
+	return judge(uhmm_io_piov(LIBC_PREADV64, fd, iov, count, offset), fd,
 		     false);
 }
 
@@ -171,13 +171,13 @@ EXPORT ssize_t pwrite64(int fd, const void *buf, size_t bytes, off64_t offset)
 
 EXPORT ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t offset)
 {
-	return judge(libc_piov(LIBC_PWRITEV, fd, iov, count, offset), fd, true);
+	return judge(uhmm_io_piov(LIBC_PWRITEV, fd, iov, count, offset), fd, true);
 }
 
 EXPORT ssize_t pwritev64(int fd, const struct iovec *iov, int count,
 			 off64_t offset)
 {
-	return judge(libc_piov(LIBC_PWRITEV64, fd, iov, count, offset), fd,
+	return judge(uhmm_io_piov(LIBC_PWRITEV64, fd, iov, count, offset), fd,
 		     true);
 }
 

@@ -48,6 +48,42 @@
 	X(FCNTL, "fcntl")                 \
 	X(FCNTL64, "fcntl64")             \
 	X(EPOLL_CTL, "epoll_ctl")         \
+	X(RECV, "recv")                    \
+	X(RECV_CHK, "__recv_chk")          \
+	X(SEND, "send")                    \
+	X(RECVFROM, "recvfrom")            \
+	X(SENDTO, "sendto")                \
+	X(RECVMSG, "recvmsg")              \
+	X(SENDMSG, "sendmsg")              \
+	X(FREAD, "fread")                  \
+	X(FREAD_UNLOCKED, "fread_unlocked") \
+	X(FREAD_CHK, "__fread_chk")        \
+	X(FREAD_UNLOCKED_CHK, "__fread_unlocked_chk") \
+	X(FWRITE, "fwrite")                \
+	X(FWRITE_UNLOCKED, "fwrite_unlocked") \
+	X(GETRANDOM, "getrandom")          \
+	X(PROCESS_VM_READV, "process_vm_readv") \
+	X(PROCESS_VM_WRITEV, "process_vm_writev") \
+	X(MLOCK, "mlock")                  \
+	X(MLOCK2, "mlock2")                \
+	X(MLOCKALL, "mlockall")            \
+	X(ACCESS, "access")                \
+	X(FACCESSAT, "faccessat")          \
+	X(UNLINK, "unlink")                \
+	X(READLINK, "readlink")            \
+	X(STAT, "stat")                    \
+	X(STAT64, "stat64")                \
+	X(LSTAT, "lstat")                  \
+	X(LSTAT64, "lstat64")              \
+	X(FSTATAT, "fstatat")              \
+	X(FSTATAT64, "fstatat64")          \
+	X(EXECVE, "execve")                \
+	X(EXECVPE, "execvpe")              \
+	X(EXECV, "execv")                  \
+	X(EXECVP, "execvp")                \
+	X(POSIX_SPAWN, "posix_spawn")      \
+	X(POSIX_SPAWNP, "posix_spawnp")    \
+	X(VMSPLICE, "vmsplice")           \
 	X(MUNMAP, "munmap")               \
 	X(BRK, "brk")                     \
 	X(SBRK, "sbrk")                   \

@@ -47,6 +47,9 @@
  *   trap.c       the handler of SIGSEGV in front of the program's
  *   sigaction.c  signals as the program sets and sees them (hooks_signal.c,
  *                libc_signal.c, ksig.c, rearm.c)
+ *   buffer.c     memory that a system call is about to use (hooks_buffer.c,
+ *                hooks_path.c, libc_buffer.c, libc_path.c; io.c for
+ *                hooks_file.c)
  *   hands.c      do what the daemon asks to this program's memory
  *   agent.c      a thread that lends hands when nobody waits
  *   orphan.c     the daemon is gone: nothing may hang or read zeros
@@ -78,6 +81,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -134,11 +138,21 @@
 #define fcntl64(...) rule_2_call_libc_fcntl_or_sys
 #define epoll_ctl(...) rule_2_call_libc_epoll_ctl_or_sys
 #define ptrace(...) rule_2_call_libc_ptrace_or_sys
+#define recv(...) rule_2_call_libc_recv_or_sys
+#define send(...) rule_2_call_libc_send_or_sys
+#define recvfrom(...) rule_2_call_libc_recvfrom_or_sys
+#define sendto(...) rule_2_call_libc_sendto_or_sys
+#define recvmsg(...) rule_2_call_libc_recvmsg_or_sys
+#define sendmsg(...) rule_2_call_libc_sendmsg_or_sys
+#define fread(...) rule_2_call_libc_fread
+#define fwrite(...) rule_2_call_libc_fwrite
+#define getrandom(...) rule_2_call_libc_getrandom_or_sys
+#define process_vm_readv(...) rule_2_call_libc_process_vm_or_sys
+#define process_vm_writev(...) rule_2_call_libc_process_vm_or_sys
+#define mlock(...) rule_2_call_libc_mlock_or_sys
 #endif
 #define fork(...) rule_2_no_fork
 #define syscall(...) rule_4_use_uhmm_sys
-#define sendmsg(...) rule_5_use_uhmm_sys
-#define recvmsg(...) rule_5_use_uhmm_sys
 #define poll(...) rule_5_use_uhmm_sys
 #define malloc(...) rule_5_no_malloc
 #define calloc(...) rule_5_no_malloc

@@ -3,6 +3,7 @@
 #include "session.h"
 
 #include "agent.h"
+#include "buffer.h"
 #include "converse.h"
 #include "env.h"
 #include "trap.h"
@@ -74,6 +75,7 @@ static void drop_parent(uint64_t fork_id)
 		session.fork_id = fork_id;
 	}
 	uhmm_trap_forked();
+	uhmm_buffer_forget();
 	uhmm_channel_forget();
 	uhmm_agent_forget();
 	uhmm_ownfd_close(&session.first);
@@ -190,6 +192,7 @@ static int hello(int sock)
 {
 	struct uhmm_wire_msg msg;
 	struct uhmm_msg_hello *h = &msg.body.hello;
+	bool user_mode_only;
 	int err;
 
 	uhmm_wire_init(&msg, UHMM_WIRE_hello, 0, false);
@@ -201,11 +204,14 @@ static int hello(int sock)
 	h->own.addr = (uintptr_t)own_start;
 	h->own.bytes = (uintptr_t)own_end - (uintptr_t)own_start;
 	err = gather(h);
+	user_mode_only = h->flags & UHMM_HELLO_USER_MODE_ONLY;
 	if (!err)
 		err = say_hello(sock, &msg);
-	if (!err)
-		session.ref.token = msg.body.hello_reply.session;
-	return err;
+	if (err)
+		return err;
+	session.ref.token = msg.body.hello_reply.session;
+	uhmm_buffer_user_mode_only(user_mode_only);
+	return 0;
 }
 
 /* Errors a caller of open() can do something about stay as they are. */

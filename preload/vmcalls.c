@@ -2,6 +2,7 @@
 /* vmcalls.c - what the program does to mappings (vmcalls.h) */
 #include "vmcalls.h"
 
+#include "buffer.h"
 #include "device.h"
 #include "libc.h"
 #include "request.h"
@@ -155,19 +156,6 @@ static int drop(void *addr, size_t bytes, int advice)
 	return ret;
 }
 
-static void bring(struct uhmm_wire_range r, bool write)
-{
-	struct uhmm_wire_msg msg;
-
-	if (!r.bytes)
-		return;
-	uhmm_wire_init(&msg, UHMM_WIRE_bring, 0, false);
-	msg.body.bring.addr = r.addr;
-	msg.body.bring.bytes = r.bytes;
-	msg.body.bring.write = write;
-	(void)!uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
-}
-
 int uhmm_vm_advise(void *addr, size_t bytes, int advice)
 {
 	int real = advice, ret;
@@ -176,9 +164,8 @@ int uhmm_vm_advise(void *addr, size_t bytes, int advice)
 	if (advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED ||
 	    advice == MADV_REMOVE)
 		return drop(addr, bytes, advice);
-	if (uhmm_trap_is_set() &&
-	    (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE))
-		bring(pages_of(addr, bytes), advice == MADV_POPULATE_WRITE);
+	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
+		uhmm_buffer_bring(addr, bytes, advice == MADV_POPULATE_WRITE);
 	told = uhmm_device_before_advise(addr, bytes, &real);
 	ret = libc_madvise(addr, bytes, real);
 	if (told)
@@ -261,7 +248,7 @@ static int guarded_protect(void *addr, size_t bytes, int prot,
 	int ret;
 
 	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) {
-		bring(r, true);
+		uhmm_buffer_bring((void *)r.addr, r.bytes, true);
 		return plain_protect(addr, bytes, prot);
 	}
 	if (ask(r, prot, UHMM_FENCE_BEFORE, &fence))

@@ -18,24 +18,6 @@
 
 static int fd;
 
-/* A plain user gets no notice of faults in the kernel unless the machine is
- * set up for it: then there is nothing to show. */
-static void need_kernel_faults(void)
-{
-	FILE *f = fopen("/proc/sys/vm/unprivileged_userfaultfd", "re");
-	int allowed = 0;
-
-	if (f) {
-		if (fscanf(f, "%d", &allowed) != 1)
-			allowed = 0;
-		fclose(f);
-	}
-	if (geteuid() != 0 && !allowed &&
-	    access("/dev/userfaultfd", R_OK | W_OK))
-		probe_skip("faults in system calls need access to "
-			   "/dev/userfaultfd or vm.unprivileged_userfaultfd=1");
-}
-
 static unsigned char *on_device(uint32_t seed)
 {
 	unsigned char *mem = probe_map(NPAGES, RW);
@@ -164,7 +146,6 @@ static void struct_on_device(void)
 int main(void)
 {
 	probe_begin("probe_syscalls", 50);
-	need_kernel_faults();
 	fd = probe_open(0);
 	write_and_read();
 	read_into_middle();
