@@ -158,10 +158,21 @@ void cli_facts_gather(struct cli_facts *f)
 	f->sysctl_uring = sysctl_value("/proc/sys/kernel/io_uring_disabled");
 }
 
+enum cli_rung cli_facts_rung(const struct cli_facts *f)
+{
+	if (f->uffd == CLI_UFFD_NONE || (f->uffd_features & NEEDED) != NEEDED)
+		return CLI_RUNG_NONE;
+	if (f->uffd == CLI_UFFD_USER_MODE_ONLY)
+		return CLI_RUNG_PLAIN;
+	if (f->event_fork)
+		return CLI_RUNG_PRIVILEGED;
+	return f->uffd_error ? CLI_RUNG_DEVICE : CLI_RUNG_SYSCTL;
+}
+
 const char *cli_facts_engine(const struct cli_facts *f)
 {
-	if ((f->uffd_features & NEEDED) != NEEDED)
-		return NULL;
+	if (cli_facts_rung(f) == CLI_RUNG_NONE)
+		return "protect";
 	return f->uffd_features & UHMM_UFFD_FEATURE_MOVE ? "move" : "copy";
 }
 

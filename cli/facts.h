@@ -30,7 +30,19 @@ struct cli_facts {
 /** cli_facts_gather() - try everything */
 void cli_facts_gather(struct cli_facts *f);
 
-/** cli_facts_engine() - the engine that would be used, NULL none can */
+/** How much this user may here: what each has more than the next. */
+enum cli_rung {
+	CLI_RUNG_PRIVILEGED,	/* forks are told of */
+	CLI_RUNG_SYSCTL,	/* vm.unprivileged_userfaultfd: system calls
+				 * wait for pages */
+	CLI_RUNG_DEVICE,	/* the same by /dev/userfaultfd */
+	CLI_RUNG_PLAIN,		/* a userfaultfd for faults of user mode */
+	CLI_RUNG_NONE,		/* no userfaultfd */
+};
+
+enum cli_rung cli_facts_rung(const struct cli_facts *f);
+
+/** cli_facts_engine() - the engine that would be used */
 const char *cli_facts_engine(const struct cli_facts *f);
 
 /** cli_facts_loop() - the loop that would be used */
