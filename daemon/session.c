@@ -170,6 +170,8 @@ static int make_engine(struct session *s)
 		return err;
 	if (!uhmm_engine_needs_uffd(s->engine))
 		do_without_uffd(s);
+	if (s->hello_flags & UHMM_HELLO_OWN_UFFD)
+		uhmm_engine_note_uffd(s->engine);
 	uhmm_engine_keep_off(s->engine, s->own);
 	return 0;
 }

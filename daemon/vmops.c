@@ -144,7 +144,10 @@ int vmops_advise(struct request *rq)
 			return -EALREADY;
 		return after ? 0 : make_plain(s, r);
 	case UHMM_ADVISE_YIELD:
-		return make_plain(s, r);
+		s->hello_flags |= UHMM_HELLO_OWN_UFFD;
+		uhmm_engine_note_uffd(s->engine);
+		return after || uhmm_engine_has_fences(s->engine, r) ?
+			       make_plain(s, r) : 0;
 	case MADV_DONTFORK:
 	case MADV_WIPEONFORK:
 		return after ? uhmm_engine_note_forked(s->engine, r, false) : 0;

@@ -95,8 +95,7 @@ void uhmm_buffer_bring(const void *buf, size_t bytes, bool write)
 	(void)!uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
 }
 
-/* Copy what may be no memory. */
-static bool copy(void *to, const void *from, size_t bytes)
+bool uhmm_buffer_copy(void *to, const void *from, size_t bytes)
 {
 	struct iovec here = { to, bytes };
 	struct iovec there = { (void *)(uintptr_t)from, bytes };
@@ -109,12 +108,12 @@ static bool copy(void *to, const void *from, size_t bytes)
 
 void uhmm_buffer_bring_iov(const struct iovec *iov, long count, bool write)
 {
-	struct iovec one;
+	struct iovec one = { NULL, 0 };
 
 	if (!uhmm_buffer_matters())
 		return;
 	for (long i = 0; i < count && i < IOV_MAX; i++) {
-		if (!copy(&one, &iov[i], sizeof(one)))
+		if (!uhmm_buffer_copy(&one, &iov[i], sizeof(one)))
 			return;
 		uhmm_buffer_bring(one.iov_base, one.iov_len, write);
 	}
@@ -122,9 +121,9 @@ void uhmm_buffer_bring_iov(const struct iovec *iov, long count, bool write)
 
 void uhmm_buffer_bring_msg(const struct msghdr *msg, bool write)
 {
-	struct msghdr m;
+	struct msghdr m = { .msg_iov = NULL };
 
-	if (!uhmm_buffer_matters() || !copy(&m, msg, sizeof(m)))
+	if (!uhmm_buffer_matters() || !uhmm_buffer_copy(&m, msg, sizeof(m)))
 		return;
 	/* the kernel writes how much of the rest it has used */
 	if (write)
@@ -140,15 +139,15 @@ void uhmm_buffer_bring_path(const char *path)
 }
 
 /* As long as one string of a program may be. */
-#define STRING_BYTES (32 * 4096)
+#define STRING_BYTES ((size_t)32 * 4096)
 
 void uhmm_buffer_bring_strings(char *const *list)
 {
-	char *string;
+	char *string = NULL;
 
 	if (!uhmm_buffer_matters() || !list)
 		return;
-	while (copy(&string, list++, sizeof(string)) && string)
+	while (uhmm_buffer_copy(&string, list++, sizeof(string)) && string)
 		uhmm_buffer_bring(string, STRING_BYTES, false);
 }
 

@@ -43,6 +43,9 @@ void uhmm_buffer_bring_path(const char *path);
 /** uhmm_buffer_bring_strings() - and of all that a list ended by NULL names */
 void uhmm_buffer_bring_strings(char *const *list);
 
+/** uhmm_buffer_copy() - to our own memory, what may be no memory; true: all */
+bool uhmm_buffer_copy(void *to, const void *from, size_t bytes);
+
 /** uhmm_buffer_forget() - in a new process */
 void uhmm_buffer_forget(void);
 

@@ -87,14 +87,10 @@ static void note_range(unsigned long cmd, unsigned long arg)
 {
 	struct {
 		uint64_t addr, ptr, npages;
-	} named;
-	struct iovec here = { &named, sizeof(named) };
-	struct iovec there = { (void *)arg, sizeof(named) };
+	} named = { .addr = 0 };
 
 	if (uhmm_buffer_matters() && _IOC_SIZE(cmd) >= sizeof(named) &&
-	    uhmm_sys6(SYS_process_vm_readv, uhmm_sys0(SYS_getpid),
-		      uhmm_ptr(&here), 1, uhmm_ptr(&there), 1, 0) ==
-		    (long)sizeof(named) &&
+	    uhmm_buffer_copy(&named, (void *)arg, sizeof(named)) &&
 	    named.npages < UINT64_MAX / getauxval(AT_PAGESZ))
 		uhmm_buffer_note(named.addr,
 				 named.npages * getauxval(AT_PAGESZ));
@@ -119,21 +115,39 @@ int uhmm_device_ioctl(struct uhmm_wire_token dev, int fd, unsigned long cmd,
 	return (int)msg.body.ioctl_reply.ret;
 }
 
-bool uhmm_device_yields(unsigned long cmd, unsigned long arg)
+/* Ours shall be out of the way of the program's: @phase of the attempt. */
+static int yield(const struct uffdio_register *reg, uint32_t phase)
 {
-	const struct uffdio_register *reg =
-		(const struct uffdio_register *)arg;	/* the kernel read it */
 	struct uhmm_wire_msg msg;
 
-	if (cmd != UFFDIO_REGISTER || errno != EBUSY ||
-	    !uhmm_session_exists())
-		return false;
 	uhmm_wire_init(&msg, UHMM_WIRE_advise, 0, false);
 	msg.body.advise.addr = reg->range.start;
 	msg.body.advise.bytes = reg->range.len;
 	msg.body.advise.advice = UHMM_ADVISE_YIELD;
-	msg.body.advise.phase = UHMM_PHASE_BEFORE;
-	return !uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+	msg.body.advise.phase = phase;
+	return uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+}
+
+void uhmm_device_yield(unsigned long cmd, unsigned long arg)
+{
+	struct uffdio_register reg = { .mode = 0 };
+
+	if (cmd != UFFDIO_REGISTER)
+		return;
+	uhmm_session_note_uffd();
+	if (uhmm_session_exists() &&
+	    uhmm_buffer_copy(&reg, (void *)arg, sizeof(reg)))
+		(void)!yield(&reg, UHMM_PHASE_BEFORE);
+}
+
+bool uhmm_device_yields(unsigned long cmd, unsigned long arg)
+{
+	struct uffdio_register reg = { .mode = 0 };
+
+	return cmd == UFFDIO_REGISTER && errno == EBUSY &&
+	       uhmm_session_exists() &&
+	       uhmm_buffer_copy(&reg, (void *)arg, sizeof(reg)) &&
+	       !yield(&reg, UHMM_PHASE_AFTER);
 }
 
 /* ---- mmap ---- */

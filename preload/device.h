@@ -26,6 +26,12 @@ int uhmm_device_ioctl(struct uhmm_wire_token dev, int fd, unsigned long cmd,
 		      unsigned long arg);
 
 /**
+ * uhmm_device_yield() - an ioctl of another descriptor is about to be made
+ * What the program's own userfaultfd is to have is nobody else's.
+ */
+void uhmm_device_yield(unsigned long cmd, unsigned long arg);
+
+/**
  * uhmm_device_yields() - an ioctl of another descriptor failed, errno says why
  * The program's own userfaultfd may want what ours has.
  * Return: true: ours is out of the way now, try again

@@ -134,6 +134,7 @@ EXPORT int ioctl(int fd, unsigned long cmd, ...)
 	va_end(ap);
 	if (uhmm_devfd_get(fd, &dev))
 		return uhmm_device_ioctl(dev, fd, cmd, arg);
+	uhmm_device_yield(cmd, arg);
 	ret = libc_ioctl(fd, cmd, arg);
 	if (ret < 0 && uhmm_device_yields(cmd, arg)) {
 		errno = saved;

@@ -188,6 +188,13 @@ extern char own_start[] __asm__("__ehdr_start")
 	__attribute__((visibility("hidden")));
 extern char own_end[] __asm__("_end") __attribute__((visibility("hidden")));
 
+static atomic_bool has_uffd;
+
+void uhmm_session_note_uffd(void)
+{
+	atomic_store(&has_uffd, true);
+}
+
 static int hello(int sock)
 {
 	struct uhmm_wire_msg msg;
@@ -205,6 +212,8 @@ static int hello(int sock)
 	h->own.bytes = (uintptr_t)own_end - (uintptr_t)own_start;
 	err = gather(h);
 	user_mode_only = h->flags & UHMM_HELLO_USER_MODE_ONLY;
+	if (atomic_load(&has_uffd))
+		h->flags |= UHMM_HELLO_OWN_UFFD;
 	if (!err)
 		err = say_hello(sock, &msg);
 	if (err)

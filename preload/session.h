@@ -34,6 +34,10 @@ void uhmm_session_notice(void);
 /** uhmm_session_exists() - is there one, as far as a glance tells? */
 bool uhmm_session_exists(void);
 
+/** uhmm_session_note_uffd() - the program uses a userfaultfd of its own: the
+ *  daemon is to be told when the session begins */
+void uhmm_session_note_uffd(void);
+
 /** uhmm_session_owns() - is @fd a descriptor of ours? */
 bool uhmm_session_owns(int fd);
 

@@ -279,6 +279,13 @@ void uhmm_engine_adopt(struct uhmm_engine *engine,
  */
 void uhmm_engine_keep_off(struct uhmm_engine *engine, struct uhmm_range r);
 
+/**
+ * uhmm_engine_note_uffd() - the program registers memory with a userfaultfd of
+ * its own. Memory that fences trap shows nothing of that by itself, so from now
+ * on it is looked at.
+ */
+void uhmm_engine_note_uffd(struct uhmm_engine *engine);
+
 /** uhmm_engine_fences() - has the program ever been told of fences? */
 bool uhmm_engine_fences(const struct uhmm_engine *engine);
 

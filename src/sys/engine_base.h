@@ -35,6 +35,7 @@ struct uhmm_engine {
 	bool told;			/* UHMM_ENGINE_TELL was asked for */
 	bool fences_all;		/* there is no userfaultfd */
 	bool guards;			/* the kernel has markers for fences */
+	bool shares;			/* the program has used a userfaultfd */
 	struct uhmm_range keep_off;
 	struct uhmm_window window;	/* engine move: of this program */
 	bool no_window;		/* ... it cannot have one */

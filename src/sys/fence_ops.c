@@ -14,6 +14,7 @@
 #include "sys/engine_base.h"
 #include "sys/pagesize.h"
 #include "sys/procmem.h"
+#include "sys/smaps.h"
 
 static int op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
 {
@@ -85,6 +86,41 @@ static int op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
 	return err;
 }
 
+/* Has a userfaultfd the mapping that @r begins in? If it cannot be found out it
+ * may. */
+static bool is_registered(const struct uhmm_engine *e, struct uhmm_range r)
+{
+	struct uhmm_smaps smaps;
+	struct uhmm_vma vma;
+
+	if (uhmm_maps_find(&e->maps, r.start, &vma) ||
+	    !uhmm_range_has(vma.range, r.start))
+		return false;
+	return uhmm_smaps_find(e->maps.fd, uhmm_addr_of(vma.range.start),
+			       uhmm_addr_of(vma.range.end), &smaps) ||
+	       smaps.uffd;
+}
+
+/* Memory that fences trap is never registered by us. */
+static bool has_other_uffd(const struct uhmm_engine *e, struct uhmm_range r)
+{
+	struct uhmm_vma vma;
+
+	while (e->shares && r.start.val < r.end.val) {
+		if (is_registered(e, r))
+			return true;
+		if (uhmm_maps_find(&e->maps, r.start, &vma))
+			return false;
+		r.start = vma.range.end;
+	}
+	return false;
+}
+
+void uhmm_engine_note_uffd(struct uhmm_engine *engine)
+{
+	engine->shares = true;
+}
+
 static int op_trap(void *ctx, struct uhmm_range r)
 {
 	struct uhmm_engine *e = ctx;
@@ -95,6 +131,9 @@ static int op_trap(void *ctx, struct uhmm_range r)
 		return err && err != -ENOENT ? err : -EINVAL;
 	if (!vma.by_fence || !uhmm_range_has(vma.range, r.start))
 		return e->ops->trap(e, r);
+	/* what is away could not be written back */
+	if (has_other_uffd(e, r))
+		return -EBUSY;
 	e->stats.traps++;
 	return uhmm_engine_fence(e, r, UHMM_FENCE_ALL);
 }
@@ -131,24 +170,14 @@ static int op_watch(void *ctx, struct uhmm_range r)
 	return err;
 }
 
-/* We never register what fences trap: it is so for a moment, if it can be. */
 static bool op_is_foreign(void *ctx, struct uhmm_range r)
 {
 	struct uhmm_engine *e = ctx;
 	struct uhmm_vma vma;
-	int err;
 
-	if (uhmm_engine_find_fenced(e, r.start, &vma) || !vma.by_fence ||
-	    e->fences_all)
+	if (uhmm_engine_find_fenced(e, r.start, &vma) || !vma.by_fence)
 		return e->ops->is_foreign(e, r);
-	r = uhmm_range_clip(r, vma.range);
-	err = uhmm_range_npages(r) ?
-		      uhmm_uffd_register(e->fds.uffd, r,
-					 UFFDIO_REGISTER_MODE_MISSING, NULL) :
-		      0;
-	if (!err && uhmm_uffd_unregister(e->fds.uffd, r))
-		uhmm_dbg(UHMM_LOG_ENGINE, "a probe was not taken back");
-	return err == -EBUSY;
+	return has_other_uffd(e, uhmm_range_clip(r, vma.range));
 }
 
 static bool op_is_watched(void *ctx, uhmm_vpn_t vpn)

@@ -28,6 +28,8 @@ static void note_flags(const char *flags, struct uhmm_smaps *smaps)
 	smaps->pfnmap = strstr(flags, " pf") != NULL;
 	smaps->mixedmap = strstr(flags, " mm") != NULL;
 	smaps->dontexpand = strstr(flags, " de") != NULL;
+	smaps->uffd = strstr(flags, " um") || strstr(flags, " uw") ||
+		      strstr(flags, " ui");
 }
 
 /* The lines below the head, VmFlags being the last. */

@@ -2,8 +2,9 @@
 /* smaps.h - what only /proc/PID/smaps tells of a mapping
  *
  * Slow: the kernel walks every page of every mapping before the wanted one.
- * Asked only for a mapping that may be a device's, or where PROCMAP_QUERY is
- * missing and the mapping may be hugetlb.
+ * Asked only for a mapping that may be a device's, where PROCMAP_QUERY is
+ * missing and the mapping may be hugetlb, or of a program with a userfaultfd of
+ * its own whose memory we trap without one.
  */
 #ifndef UHMM_SYS_SMAPS_H
 #define UHMM_SYS_SMAPS_H
@@ -14,6 +15,7 @@
 struct uhmm_smaps {
 	uint64_t page_bytes;	/* KernelPageSize */
 	bool io, pfnmap, mixedmap, dontexpand;	/* VmFlags io pf mm de */
+	bool uffd;		/* um uw ui: some userfaultfd has it */
 };
 
 /**

@@ -166,7 +166,7 @@ static bool hello_ok(const struct uhmm_msg_hello *m)
 {
 	const uint32_t known =
 		UHMM_HELLO_USER_MODE_ONLY | UHMM_HELLO_EVENT_FORK |
-		UHMM_HELLO_NO_UFFD;
+		UHMM_HELLO_NO_UFFD | UHMM_HELLO_OWN_UFFD;
 
 	if (m->flags & ~known)
 		return false;

@@ -82,6 +82,7 @@ enum uhmm_hello_flags {
 	UHMM_HELLO_EVENT_FORK = 1 << 1,
 	UHMM_HELLO_NO_UFFD = 1 << 2,	/* none to be had: any descriptor stands
 					 * in its place, here and in the reply */
+	UHMM_HELLO_OWN_UFFD = 1 << 3,	/* the program has used one of its own */
 };
 
 struct uhmm_msg_hello_reply {

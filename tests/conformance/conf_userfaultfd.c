@@ -168,6 +168,27 @@ static void registers_what_the_device_has(void)
 	probe_verify(mem, NPAGES, 6, "the CPU");
 }
 
+/* Private memory of a file, trapped without any userfaultfd. What the program's
+ * own has does not leave any more, or could come back only when that answers;
+ * here nobody does. */
+static void registers_private_copies(void)
+{
+	int file = memfd_create("file", MFD_CLOEXEC);
+
+	CHECK(file >= 0 && !ftruncate(file, (off_t)(NPAGES * page_bytes)),
+	      "%s", strerror(errno));
+	mem = mmap(NULL, NPAGES * page_bytes, RW, MAP_PRIVATE, file, 0);
+	CHECK(mem != MAP_FAILED, "%s", strerror(errno));
+	probe_fill(mem, NPAGES, 7);
+	probe_to_dev(fd, mem, NPAGES);
+	register_range(UFFDIO_REGISTER_MODE_MISSING);
+	probe_verify(mem, NPAGES, 7, "the CPU");
+	probe_fill(mem, NPAGES, 8);
+	(void)probe_try(fd, UHMM_DMIRROR_MIGRATE_TO_DEV, mem, NPAGES, buf,
+			NULL);
+	probe_verify(mem, NPAGES, 8, "the CPU again");
+}
+
 static const struct conf_case cases[] = {
 	{ "unlocked_waits",
 	  "READ_UNLOCKED: the program's userfaultfd answers (userfaultfd_read)",
@@ -183,6 +204,9 @@ static const struct conf_case cases[] = {
 	{ "registers_what_the_device_has",
 	  "UFFDIO_REGISTER of a range that is on the device: no byte is lost",
 	  registers_what_the_device_has },
+	{ "registers_private_copies",
+	  "the same of private pages of a file; they stay from then on",
+	  registers_private_copies },
 };
 
 CONF_MAIN("userfaultfd", set_up, cases)
