@@ -39,7 +39,8 @@ struct uhmm_engine {
 	struct uhmm_range keep_off;
 	struct uhmm_window window;	/* engine move: of this program */
 	bool no_window;		/* ... it cannot have one */
-	uhmm_vpn_t unshared;	/* ... the page for which that was tried */
+	uhmm_vpn_t unshared;	/* ... the page that was written to be moved */
+	unsigned int unshare_tries;	/* ... so often in a row */
 	unsigned int refusals;	/* ... moves in a row that met an event */
 	bool wp_unpopulated;	/* write protection leaves markers on holes */
 	struct uhmm_memfs memfs;

@@ -41,7 +41,9 @@
 #define BATCH 512
 /* Pages of the largest folio, and how many sizes there are. */
 #define HEAD_MOST 512
-#define HEADS_MAX 9
+#define HEADS_MAX 10
+/* A page that others fork away again and again is written so often. */
+#define UNSHARE_TRIES 4
 /* Moves in a row that may meet an event before one copies. */
 #define REFUSALS_MOST 32
 /* Places between two runs that are opened together. */
@@ -158,10 +160,12 @@ static int write_quietly(struct uhmm_engine *e, const struct uhmm_range *r,
 	return written;
 }
 
-/* The kernel looks whether the first page of a large folio is shared, whichever
- * it is to move (Linux 6.18): write that, too, once. Nothing found, or nothing
- * gained: the page is pinned. */
-static int write_heads(struct uhmm_engine *e, struct uhmm_run *run)
+/* @npages pages are not shared any more, but were, by a fork that nobody
+ * announced: the kernel notices when they are written. And it looks whether the
+ * first page of a large folio is shared, whichever it is to move (Linux 6.18):
+ * write that, too. Nothing gained: the page is pinned. */
+static int write_open(struct uhmm_engine *e, struct uhmm_run *run,
+		      uint64_t npages)
 {
 	struct uhmm_range r[HEADS_MAX];
 	bool wp[HEADS_MAX];
@@ -170,12 +174,14 @@ static int write_heads(struct uhmm_engine *e, struct uhmm_run *run)
 	int err;
 
 	run->error = -EBUSY;
-	if (e->unshared.val == vpn.val)
-		return 0;
+	if (e->unshared.val != vpn.val)
+		e->unshare_tries = 0;
 	e->unshared = vpn;
-	n = find_heads(e, vpn, r, wp);
-	if (!n)
+	if (++e->unshare_tries > UNSHARE_TRIES)
 		return 0;
+	r[0] = uhmm_range_of(vpn, npages);
+	wp[0] = false;
+	n = 1 + find_heads(e, vpn, &r[1], &wp[1]);
 	err = write_quietly(e, r, wp, n);
 	run->error = -EAGAIN;
 	return err == -ESRCH ? err : 0;
@@ -197,7 +203,7 @@ static int take_busy(struct uhmm_engine *e, struct uhmm_run *run)
 	if (!(pte[0] & UHMM_PTE_EXCLUSIVE))
 		return copy_part(e, run, alike(pte, n));
 	return pte[0] & UHMM_PTE_WP ? write_them(e, run, alike(pte, n)) :
-				      write_heads(e, run);
+				      write_open(e, run, alike(pte, n));
 }
 
 /* Who changes the mappings must run on. A program that does nothing else is
@@ -241,6 +247,7 @@ static void arrive(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
 	if (!n)
 		return;
 	e->refusals = 0;
+	e->unshare_tries = 0;
 	uhmm_devmem_hold(e->env.devmem, &e->window, run->dpfn, n);
 	e->stats.pages_taken += n;
 	e->stats.pages_moved += n;
