@@ -14,10 +14,13 @@
 
 #include "daemon.h"
 #include "fork.h"
+#include "litter.h"
+#include "mm/unit.h"
 #include "session.h"
 #include "sys/pagesize.h"
+#include "sys/ptes.h"
+#include "sys/uapi.h"
 #include "sys/uffd.h"
-#include "litter.h"
 
 /* Messages read in one system call. */
 #define BATCH 32
@@ -143,6 +146,51 @@ static void on_remove(struct session *s, const struct uffd_msg *msg)
 	}
 }
 
+static void unmap_pages(struct session *s, struct uhmm_range r)
+{
+	if (!uhmm_range_npages(r))
+		return;
+	uhmm_engine_note_unmap(s->engine, r);
+	uhmm_event_unmap(s->mm, r);
+}
+
+/* Is the marker there that we left in the place of the page @vpn? */
+static bool is_marked(const struct session *s, uhmm_vpn_t vpn)
+{
+	const struct uhmm_ptes ptes = { .fd = s->fds.pagemap };
+	uint64_t word = 0;
+
+	return s->fds.pagemap >= 0 &&
+	       !uhmm_ptes_raw(&ptes, uhmm_range_of(vpn, 1), &word) &&
+	       (word & UHMM_PM_UFFD_WP) && !(word & UHMM_PM_PRESENT);
+}
+
+/*
+ * The kernel tells of a change after it has let go of the mappings. So another
+ * thread may have moved pages to where some were unmapped, and that was told
+ * first; or it is told next, and then what is kept here is replaced. What has
+ * our marker is mapped.
+ */
+static void unmap_what_is_gone(struct session *s, struct uhmm_range r)
+{
+	struct uhmm_mm *mm = s->mm;
+	uhmm_vpn_t at = r.start;
+	uhmm_softleaf_t leaf;
+
+	for (; !mm->gone && uhmm_shadow_next(&mm->core->store, mm->slot, &at,
+					     r.end, &leaf);
+	     at.val++) {
+		if (!uhmm_softleaf_is_away(leaf) || !is_marked(s, at))
+			continue;
+		unmap_pages(s, (struct uhmm_range){ r.start, at });
+		if (uhmm_unit_has(leaf))
+			at.val += mm->core->pmd_npages - 1;
+		r.start.val = at.val + 1;
+	}
+	if (r.start.val < r.end.val)
+		unmap_pages(s, r);
+}
+
 static void on_unmap(struct session *s, const struct uffd_msg *msg)
 {
 	struct uhmm_range r = range_of(msg->arg.remove.start,
@@ -152,8 +200,7 @@ static void on_unmap(struct session *s, const struct uffd_msg *msg)
 		 (unsigned long long)uhmm_addr_of(r.start),
 		 (unsigned long long)uhmm_range_npages(r));
 	s->d->stats.unmaps++;
-	uhmm_engine_note_unmap(s->engine, r);
-	uhmm_event_unmap(s->mm, r);
+	unmap_what_is_gone(s, r);
 }
 
 static void on_remap(struct session *s, const struct uffd_msg *msg)
@@ -237,7 +284,7 @@ void fault_ready(struct session *s, uint32_t events)
 bool fault_again(struct session *s)
 {
 	/* what is wrong with it the loop reports, too */
-	return s->state != SESSION_DEAD && drain(s) > 0;
+	return s->state != SESSION_DEAD && !s->pauses && drain(s) > 0;
 }
 
 /*
@@ -287,8 +334,9 @@ void fault_pause(struct session *s)
 	s->pauses++;
 }
 
-void fault_resume(struct session *s)
+void fault_resume(void *ctx)
 {
+	struct session *s = ctx;
 	int n;
 
 	if (--s->pauses)

@@ -33,6 +33,8 @@ UHMM_CHECKED int fault_drain(void *ctx);
 /** fault_pause() - nothing of @s is read until fault_resume(), so that its
  *  program cannot finish a change of its mappings. Calls nest. */
 void fault_pause(struct session *s);
-void fault_resume(struct session *s);
+
+/** fault_resume() - struct uhmm_engine_env.resume; @ctx is a session */
+void fault_resume(void *ctx);
 
 #endif

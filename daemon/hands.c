@@ -246,8 +246,10 @@ int hands_move(void *ctx, struct uhmm_range open,
 	struct channel *ch = seize_agent(s, &err);
 
 	*moved = 0;
-	if (!ch)
+	if (!ch) {
+		fault_pause(s);
 		return s->state == SESSION_DEAD ? -ESRCH : err;
+	}
 	s->d->stats.hands_calls++;
 	uhmm_wire_init(&msg, UHMM_WIRE_hands, 0, false);
 	msg.body.hands.op = UHMM_HANDS_MOVE;
@@ -260,7 +262,6 @@ int hands_move(void *ctx, struct uhmm_range open,
 	err = ask(s, ch, &msg);
 	*moved = ch->hands.moved;
 	let_go(ch);
-	fault_resume(s);
 	if (s->state == SESSION_DEAD)
 		return -ESRCH;
 	return err == -EPIPE ? -ENOSYS : err;

@@ -151,6 +151,7 @@ static int make_engine(struct session *s)
 		.ctx = s,
 		.hands = hands_call,
 		.move = hands_move,
+		.resume = fault_resume,
 		.drain = fault_drain,
 		.lock = env_lock,
 		.unlock = env_unlock,

@@ -65,13 +65,16 @@ struct uhmm_engine_move {
  * @move:   (yields) the program makes @open, which is reserved, accessible, moves
  *          @n lists of pages in order until one fails, and makes @open
  *          inaccessible again. What is in their way there is dropped. From
- *          the call until it returns no event of the program is read, so that
+ *          the call until resume() no event of the program is read, so that
  *          it fails with -EAGAIN when the program changes its mappings: what
  *          the caller knew of them when it called is true of every page that
  *          was moved. 0; -EAGAIN events had to be read, or the hands were busy;
  *          -ENOSYS there are no hands that can; the -errno of the move that
  *          failed; -ESRCH. @moved: (out) pages that were, of all lists one
  *          after the other. NULL: nobody can.
+ * @resume: follows each move(), whatever it returned, when it is known who has
+ *          the bytes of the pages it was about: an event may be a fork, which
+ *          asks for that. Events are read again; never yields.
  * @drain:  (yields) called with the lock after -EAGAIN: reads and handles the
  *          pending events. The one who raised an event must get a chance to
  *          run before it returns (sched_yield()), or the caller spins; but to
@@ -98,6 +101,7 @@ struct uhmm_engine_env {
 	int (*move)(void *ctx, struct uhmm_range open,
 		    const struct uhmm_engine_move *m, unsigned int n,
 		    uint64_t *moved);
+	void (*resume)(void *ctx);
 	int (*drain)(void *ctx);
 	void (*lock)(void *ctx);
 	void (*unlock)(void *ctx);

@@ -253,9 +253,10 @@ static void arrive(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
 	e->stats.pages_moved += n;
 }
 
-/* The hands moved @moved pages of these and failed with @error at the next. */
-static int sort_out(struct uhmm_engine *e, struct uhmm_run *run,
-		    unsigned int nruns, uint64_t moved, int error)
+/* The hands moved @moved pages of these and failed at the next, if one is left.
+ * Return: the run that is in, or @nruns */
+static unsigned int sort_out(struct uhmm_engine *e, struct uhmm_run *run,
+			     unsigned int nruns, uint64_t moved)
 {
 	unsigned int i;
 
@@ -264,10 +265,24 @@ static int sort_out(struct uhmm_engine *e, struct uhmm_run *run,
 		moved -= run[i].npages;
 		arrive(e, &run[i], run[i].npages);
 	}
-	if (i == nruns)
-		return 0;
-	arrive(e, &run[i], moved);
-	return take_refused(e, &run[i], error);
+	if (i < nruns)
+		arrive(e, &run[i], moved);
+	return i;
+}
+
+/* What became of these, of which the hands moved @moved pages and said @error.
+ * Nobody may ask for their bytes before that is known. Return: 0; -ESRCH */
+static int account(struct uhmm_engine *e, struct uhmm_run *run,
+		   unsigned int nruns, uint64_t moved, int error)
+{
+	unsigned int refused = nruns;
+
+	if (error != -ESRCH)
+		refused = sort_out(e, run, nruns, moved);
+	e->env.resume(e->env.ctx);
+	if (error == -ESRCH)
+		return error;
+	return refused < nruns ? take_refused(e, &run[refused], error) : 0;
 }
 
 /* The places of all these runs, and what is between. */
@@ -335,9 +350,7 @@ static int move_group(struct uhmm_engine *e, struct uhmm_run *run,
 		};
 	err = uhmm_engine_do_moves(e, places_of(e, run, nruns), m, nruns,
 				   &moved);
-	if (err == -ESRCH)
-		return err;
-	err = sort_out(e, run, nruns, moved, err);
+	err = account(e, run, nruns, moved, err);
 	return err ? err : mark_taken(e, run, nruns);
 }
 
@@ -401,6 +414,7 @@ static int move_zero_pages(struct uhmm_engine *e, const struct uhmm_run *run,
 		uhmm_window_litter(&e->window,
 				   dpfn_at(run, m[i].from.val - run->vpn.val),
 				   m[i].npages);
+	e->env.resume(e->env.ctx);
 	return err ? err : -EAGAIN;
 }
 
@@ -550,6 +564,7 @@ static int move_back(struct uhmm_engine *e, struct uhmm_run *run,
 	err = uhmm_engine_do_moves(e, places, &m, 1, &n);
 	if (err != -ESRCH)
 		leave(e, run, n);
+	e->env.resume(e->env.ctx);
 	return err;
 }
 

@@ -223,6 +223,12 @@ static int env_move(void *ctx, struct uhmm_range open,
 	return reply.error;
 }
 
+/* Events are read when the engine asks for it, no sooner. */
+static void env_resume(void *ctx)
+{
+	(void)ctx;
+}
+
 static int env_drain(void *ctx)
 {
 	struct prog *p = ctx;
@@ -289,6 +295,7 @@ static void make_engine(struct prog *p, unsigned int flags)
 		.ctx = p,
 		.hands = env_hands,
 		.move = env_move,
+		.resume = env_resume,
 		.drain = env_drain,
 		.lock = env_lock,
 		.unlock = env_unlock,
