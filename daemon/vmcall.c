@@ -56,13 +56,14 @@ static int reopen(struct session *s, struct uhmm_range r)
 	return uhmm_engine_open(s->engine, r);
 }
 
-/* The kernel moves one mapping as it is: make it that. */
+/* The kernel moves one mapping as it is: make it that, until the call is over. */
 static int make_plain(struct session *s, struct uhmm_range r)
 {
 	int err = uhmm_engine_has_fences(s->engine, r) ?
 			  uhmm_cpu_fault_range(s->mm, r) :
 			  0;
 
+	uhmm_engine_keep(s->engine, true);
 	if (!err)
 		err = uhmm_engine_open(s->engine, r);
 	return err ? err : uhmm_engine_join(s->engine, r);
@@ -86,6 +87,10 @@ int vmcall(struct request *rq)
 		err = reopen(s, r);
 	} else if (m->done) {
 		uhmm_mm_invalidate(s->mm, r, UHMM_NOTIFY_UNMAP, NULL);
+	}
+	if (m->op == UHMM_VMCALL_REMAP) {
+		uhmm_engine_keep(s->engine, false);
+		uhmm_mm_settle(s->mm);
 	}
 	fork_release(rq->ch);
 	return err;

@@ -302,10 +302,35 @@ int uhmm_engine_unregister(struct uhmm_engine *e, struct uhmm_trapset *set,
 	return uhmm_ptes_alive(&e->ptes) ? 0 : -ESRCH;
 }
 
+void uhmm_engine_keep(struct uhmm_engine *engine, bool keep)
+{
+	if (keep)
+		engine->kept++;
+	else if (engine->kept)
+		engine->kept--;
+}
+
+/* Who waits in what is registered of @r looks again. */
+static int wake_registered(struct uhmm_engine *e, struct uhmm_range r)
+{
+	struct uhmm_range piece;
+
+	while (uhmm_engine_next_trapped(e, r, &piece)) {
+		if (uhmm_uffd_wake(e->fds.uffd, piece) == -ESRCH)
+			return -ESRCH;
+		r.start = piece.end;
+	}
+	return 0;
+}
+
 int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r)
 {
 	struct uhmm_engine *e = ctx;
-	int err = uhmm_engine_unregister(e, &e->watched, r);
+	int err;
+
+	if (e->kept)
+		return wake_registered(e, r);
+	err = uhmm_engine_unregister(e, &e->watched, r);
 
 	return err ? err : uhmm_engine_unregister(e, &e->trapped, r);
 }

@@ -231,6 +231,13 @@ const char *uhmm_engine_name(const struct uhmm_engine *engine);
 const struct uhmm_engine_stats *uhmm_engine_stats(
 	const struct uhmm_engine *engine);
 
+/**
+ * uhmm_engine_keep() - from now on what is trapped or watched stays so, also
+ * when src/mm is through with it: a mapping must not come apart. Calls nest;
+ * afterwards settle (uhmm_mm_settle()).
+ */
+void uhmm_engine_keep(struct uhmm_engine *engine, bool keep);
+
 /** uhmm_engine_trapped() - does the engine know @vpn as trapped? */
 bool uhmm_engine_trapped(const struct uhmm_engine *engine, uhmm_vpn_t vpn);
 

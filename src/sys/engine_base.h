@@ -37,6 +37,7 @@ struct uhmm_engine {
 	bool guards;			/* the kernel has markers for fences */
 	bool shares;			/* the program has used a userfaultfd */
 	struct uhmm_range keep_off;
+	unsigned int kept;	/* nothing is unregistered now */
 	struct uhmm_window window;	/* engine move: of this program */
 	bool no_window;		/* ... it cannot have one */
 	uhmm_vpn_t unshared;	/* ... the page that was written to be moved */

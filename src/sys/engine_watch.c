@@ -184,7 +184,7 @@ int uhmm_engine_op_relax(void *ctx, struct uhmm_range r)
 	struct uhmm_range rest = r;
 	struct uhmm_range piece;
 
-	while (uhmm_trapset_next(&e->trapped, rest, &piece)) {
+	while (!e->kept && uhmm_trapset_next(&e->trapped, rest, &piece)) {
 		if (relax_piece(e, piece) == -ESRCH)
 			return -ESRCH;
 		rest.start = piece.end;
