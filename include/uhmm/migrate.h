@@ -45,6 +45,9 @@ enum uhmm_migrate_vma_flags {
 	UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE = 1 << 1,
 	UHMM_MIGRATE_VMA_SELECT_DEVICE_COHERENT = 1 << 2,
 	UHMM_MIGRATE_VMA_SELECT_COMPOUND = 1 << 3,
+	/* Ours: to the device only what the program cannot lose, whatever it
+	 * does to its mappings meanwhile, because it knows of no migration. */
+	UHMM_MIGRATE_VMA_AT_ONCE = 1 << 4,
 };
 
 /** uhmm_migrate_pfn() - word for device page @dpfn */
@@ -128,6 +131,19 @@ void uhmm_migrate_vma_pages(struct uhmm_migrate_vma *args);
 
 /** uhmm_migrate_vma_finalize() - (yields) unlock, wake, release what failed */
 void uhmm_migrate_vma_finalize(struct uhmm_migrate_vma *args);
+
+/**
+ * uhmm_migrate_to_dev() - (yields) ordinary pages of @r, in one mapping, become
+ * device pages of @pgmap, as many as can and as it has room for
+ * @flags: UHMM_MIGRATE_VMA_AT_ONCE or 0
+ * Return: pages that did (>= 0); -EINVAL as uhmm_migrate_vma_setup(); -ENOMEM;
+ * -ESRCH
+ * Kernel: what a driver does with migrate_vma_*() to prefetch.
+ */
+UHMM_CHECKED int64_t uhmm_migrate_to_dev(struct uhmm_mm *mm,
+					 struct uhmm_range r,
+					 struct uhmm_pagemap *pgmap,
+					 unsigned int flags);
 
 /**
  * uhmm_migrate_to_ram() - (yields) device pages of @pgmap (NULL: any) in @r

@@ -41,6 +41,10 @@ enum uhmm_run_flags {
 				 * can see to that.
 				 * give: one PMD shall map it, where that can be
 				 * had; base pages are no error. */
+	UHMM_RUN_AT_ONCE = 1 << 5,	/* take: only what the CPU loses in one
+				 * step that fails when the program changes its
+				 * mappings at that moment; -EOPNOTSUPP what
+				 * would have to be copied first */
 };
 
 /** @npages pages at @vpn of an mm, and the same number of pages at @dpfn. */

@@ -15,6 +15,8 @@ struct uhmm_vma {
 	bool read, write, exec;	/* VM_READ, VM_WRITE, VM_EXEC */
 	bool shared;		/* VM_SHARED */
 	bool anon;		/* no file behind it (a shared one is shmem) */
+	bool stack;		/* the first thread's stack */
+	bool heap;		/* what brk(2) moves the end of */
 	bool hugetlb;
 	bool special;		/* IO, PFNMAP, MIXEDMAP, DONTEXPAND: vdso,
 				 * vvar, a mapped device */

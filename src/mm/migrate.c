@@ -231,6 +231,15 @@ static void leave_all(struct uhmm_migrate_vma *args)
 	uhmm_mm_settle(mm);
 }
 
+/* Must a page in state @pte stay, since one that others have, too, is
+ * not taken at once, but from each in turn? */
+static bool stays_here(const struct uhmm_migrate_vma *args, uint8_t pte)
+{
+	return wants(args, UHMM_MIGRATE_VMA_AT_ONCE) &&
+	       (pte & UHMM_PTE_PRESENT) && !(pte & UHMM_PTE_ZERO) &&
+	       !(pte & UHMM_PTE_EXCLUSIVE);
+}
+
 /* Say in src[] which of those on board can go. */
 static void judge_all(struct uhmm_migrate_vma *args, const uint8_t *before,
 		      const uint8_t *pte)
@@ -242,7 +251,8 @@ static void judge_all(struct uhmm_migrate_vma *args, const uint8_t *before,
 		    (still || uhmm_softleaf_is_device_coherent(
 				      uhmm_mm_leaf(args->mm, vpn_of(args, i)))))
 			set(args->protected_by_us, i);
-		if (!still || uhmm_mm_is_pinned(args->mm, vpn_of(args, i)))
+		if (!still || stays_here(args, pte[i]) ||
+		    uhmm_mm_is_pinned(args->mm, vpn_of(args, i)))
 			continue;
 		args->src[i] =
 			judge(&args->vma, pte[i], before[i] & UHMM_PTE_WP);
@@ -412,6 +422,8 @@ static bool next_run(struct uhmm_migrate_vma *args, uint64_t *i,
 	};
 	if (run->npages == npages && uhmm_migrate_unit_lands(args, NULL))
 		run->flags |= UHMM_RUN_UNIT;
+	if (wants(args, UHMM_MIGRATE_VMA_AT_ONCE))
+		run->flags |= UHMM_RUN_AT_ONCE;
 	return true;
 }
 

@@ -79,6 +79,13 @@ const struct uhmm_engine_stats *uhmm_engine_stats(
 	return &engine->stats;
 }
 
+bool uhmm_engine_owns(const struct uhmm_engine *engine, struct uhmm_range r)
+{
+	return uhmm_window_exists(&engine->window) &&
+	       uhmm_range_overlaps(r, uhmm_range_of(engine->window.base,
+						    engine->window.npages));
+}
+
 bool uhmm_engine_trapped(const struct uhmm_engine *engine, uhmm_vpn_t vpn)
 {
 	return uhmm_trapset_has(&engine->trapped, vpn);

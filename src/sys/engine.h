@@ -238,6 +238,9 @@ const struct uhmm_engine_stats *uhmm_engine_stats(
  */
 void uhmm_engine_keep(struct uhmm_engine *engine, bool keep);
 
+/** uhmm_engine_owns() - is a part of @r ours, though the program maps it? */
+bool uhmm_engine_owns(const struct uhmm_engine *engine, struct uhmm_range r);
+
 /** uhmm_engine_trapped() - does the engine know @vpn as trapped? */
 bool uhmm_engine_trapped(const struct uhmm_engine *engine, uhmm_vpn_t vpn);
 

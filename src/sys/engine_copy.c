@@ -77,6 +77,10 @@ static int fetch(struct uhmm_engine *e, struct uhmm_run *run)
 	int64_t n = (int64_t)bytes;
 
 	assert(page);
+	if (run->flags & UHMM_RUN_AT_ONCE) {
+		run->error = -EOPNOTSUPP;
+		return 0;
+	}
 	e->env.unlock(e->env.ctx);
 	if (run->flags & UHMM_RUN_ZERO)
 		memset(page, 0, bytes);

@@ -200,6 +200,9 @@ static int take_busy(struct uhmm_engine *e, struct uhmm_run *run)
 			     pte);
 	if (err)
 		return err;
+	run->error = -EBUSY;
+	if (run->flags & UHMM_RUN_AT_ONCE)
+		return 0;
 	if (!(pte[0] & UHMM_PTE_EXCLUSIVE))
 		return copy_part(e, run, alike(pte, n));
 	return pte[0] & UHMM_PTE_WP ? write_them(e, run, alike(pte, n)) :

@@ -123,6 +123,8 @@ static void judge(const struct uhmm_maps *maps, const struct entry *e,
 		.exec = e->exec,
 		.shared = e->shared,
 		.anon = is_anon(e),
+		.stack = begins(e->name, "[stack"),
+		.heap = begins(e->name, "[heap"),
 		.hugetlb = e->page_bytes ? e->page_bytes > uhmm_page_bytes() :
 					   is_hugetlb_by_text(maps, e),
 	};

@@ -269,6 +269,37 @@ void uhmm_ptes_mark_clean(const struct uhmm_ptes *ptes, struct uhmm_range r,
 		note_regions(ptes, r, UHMM_PAGE_IS_SOFT_DIRTY, pte);
 }
 
+int uhmm_ptes_next(const struct uhmm_ptes *ptes, struct uhmm_range r,
+		   uint64_t max, struct uhmm_range *run)
+{
+	int saved = errno, n;
+	struct uhmm_page_region region;
+	struct uhmm_pm_scan_arg arg = {
+		.size = sizeof(arg),
+		.start = uhmm_addr_of(r.start),
+		.end = uhmm_addr_of(r.end),
+		.vec = (uintptr_t)&region,
+		.vec_len = 1,
+		.max_pages = max,
+		.category_inverted = UHMM_PAGE_IS_FILE | UHMM_PAGE_IS_PFNZERO,
+		.category_mask = UHMM_PAGE_IS_PRESENT | UHMM_PAGE_IS_FILE |
+				 UHMM_PAGE_IS_PFNZERO,
+		.return_mask = UHMM_PAGE_IS_PRESENT,
+	};
+
+	if (!ptes->has_scan)
+		return -EOPNOTSUPP;
+	n = ioctl(ptes->fd, UHMM_PAGEMAP_SCAN, &arg);
+	errno = saved;
+	if (n < 0)
+		return -ESRCH;
+	if (n == 0)
+		return uhmm_ptes_alive(ptes) ? -ENOENT : -ESRCH;
+	*run = (struct uhmm_range){ uhmm_vpn_of(region.start),
+				    uhmm_vpn_of(region.end) };
+	return 0;
+}
+
 void uhmm_ptes_init(struct uhmm_ptes *ptes, int pagemap, int mem)
 {
 	struct uhmm_page_region region[REGIONS];

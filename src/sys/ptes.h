@@ -56,6 +56,18 @@ void uhmm_ptes_mark_clean(const struct uhmm_ptes *ptes, struct uhmm_range r,
 UHMM_CHECKED int uhmm_ptes_raw(const struct uhmm_ptes *ptes,
 				  struct uhmm_range r, uint64_t *word);
 
+/**
+ * uhmm_ptes_next() - the first pages in @r that are present and ordinary:
+ * anonymous, not the zero page. Walks over holes fast.
+ * @max: pages at most
+ * @run: (out) they
+ * Return: 0; -ENOENT none; -EOPNOTSUPP the kernel cannot tell (before 6.7);
+ * -ESRCH mm gone
+ */
+UHMM_CHECKED int uhmm_ptes_next(const struct uhmm_ptes *ptes,
+				struct uhmm_range r, uint64_t max,
+				struct uhmm_range *run);
+
 /** uhmm_ptes_alive() - false when the mm is gone. One system call. */
 bool uhmm_ptes_alive(const struct uhmm_ptes *ptes);
 
