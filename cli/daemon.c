@@ -20,7 +20,7 @@
 
 #define READY_MS 10000
 #define STOP_MS 5000 /* for each of: stop, SIGTERM, SIGKILL */
-#define NARGS_MAX (14 + 2 * CLI_DEVICES_MAX)
+#define NARGS_MAX (14 + 2 * CLI_DEVICES_MAX + 2 * CLI_POLICIES_MAX)
 
 static long now_ms(void)
 {
@@ -57,6 +57,10 @@ static void make_argv(const char *argv[NARGS_MAX],
 	for (unsigned int i = 0; i < o->ndevices; i++) {
 		argv[n++] = "--device";
 		argv[n++] = o->device[i];
+	}
+	for (unsigned int i = 0; i < o->npolicies; i++) {
+		argv[n++] = "--policy";
+		argv[n++] = o->policy[i];
 	}
 	argv[n] = NULL;
 }

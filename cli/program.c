@@ -167,7 +167,9 @@ static int set_environment(const struct cli_program_env *env)
 		     old ? old : "") < 0)
 		return -ENOMEM;
 	ret = setenv("LD_PRELOAD", all, 1) ||
-	      setenv("UHMM_SOCKET", env->socket, 1);
+	      setenv("UHMM_SOCKET", env->socket, 1) ||
+	      (env->attach ? setenv("UHMM_ATTACH", "1", 1) :
+			     unsetenv("UHMM_ATTACH"));
 	free(all);
 	return ret ? -ENOMEM : 0;
 }

@@ -4,6 +4,7 @@
 #define UHMM_CLI_PROGRAM_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 /**
@@ -18,6 +19,7 @@ int cli_program_check(const char *name);
 struct cli_program_env {
 	const char *preload;
 	const char *socket;
+	bool attach;		/* when it starts, not when it opens a device */
 	const sigset_t *sigmask; /* the one we were started with */
 };
 

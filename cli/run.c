@@ -18,12 +18,14 @@
 #include "ask.h"
 #include "cli.h"
 #include "daemon.h"
+#include "facts.h"
 #include "locate.h"
 #include "program.h"
 #include "report.h"
 #include "run_opts.h"
 #include "rundir.h"
 #include "supervise.h"
+#include "sys/uapi.h"
 
 struct run {
 	struct cli_run_opts opts;
@@ -37,11 +39,33 @@ struct run {
 	int signal_fd;
 };
 
+/* Why no policy may be used here, NULL: it may. */
+static const char *policy_obstacle(void)
+{
+	struct cli_facts f;
+
+	cli_facts_gather(&f);
+	if (f.uffd != CLI_UFFD_FULL)
+		return "needs a userfaultfd that serves system calls, too: "
+		       "root, vm.unprivileged_userfaultfd=1, or access to "
+		       "/dev/userfaultfd";
+	if (!f.pagemap_scan || !(f.uffd_features & UHMM_UFFD_FEATURE_MOVE))
+		return "needs engine move, that is Linux 6.8; with the others a "
+		       "program that does not know of it could lose memory";
+	return NULL;
+}
+
 /* What can go wrong before anything runs. Return: -1 go on; else exit status */
 static int prepare(struct run *r)
 {
 	int ret;
 
+	const char *why = r->opts.npolicies ? policy_obstacle() : NULL;
+
+	if (why) {
+		cli_say("--policy %s: %s", r->opts.policy[0], why);
+		return CLI_FAILED;
+	}
 	ret = cli_program_check(r->opts.program[0]);
 	if (ret >= 0)
 		return ret;
@@ -104,6 +128,7 @@ static int run_program(struct run *r)
 	struct cli_program_env env = {
 		.preload = r->preload,
 		.socket = r->socket,
+		.attach = r->opts.npolicies > 0,
 		.sigmask = &r->old_mask,
 	};
 	pid_t pid = cli_program_start(r->opts.program, &env);

@@ -19,6 +19,10 @@ const char cli_run_help[] =
 	"  --device NAME:TYPE:SIZE a device, repeatable: hmm_dmirror0:private:64G;\n"
 	"                          else hmm_dmirror0 and 1, private, 2 and 3,\n"
 	"                          coherent\n"
+	"  --policy SPEC           move PROG's memory though it does not ask for\n"
+	"                          it, repeatable: chaos[,rate=PAGES_PER_S]\n"
+	"                          [,seed=N][,exclusive=PERCENT][,devices=N]\n"
+	"                          [,huge=PERCENT]; evict=PERCENT; script=FILE\n"
 	"  --stats                 a summary on stderr at the end\n"
 	"  --stats-json FILE       all statistics, JSON, into FILE at the end\n"
 	"  --socket PATH           use the running daemon at PATH\n"
@@ -32,6 +36,7 @@ enum {
 	OPT_LOOP,
 	OPT_NEAR,
 	OPT_DEVICE,
+	OPT_POLICY,
 	OPT_STATS,
 	OPT_STATS_JSON,
 	OPT_SOCKET,
@@ -43,6 +48,7 @@ static const struct option options[] = {
 	{ "loop", required_argument, NULL, OPT_LOOP },
 	{ "near", required_argument, NULL, OPT_NEAR },
 	{ "device", required_argument, NULL, OPT_DEVICE },
+	{ "policy", required_argument, NULL, OPT_POLICY },
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "stats-json", required_argument, NULL, OPT_STATS_JSON },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -113,6 +119,17 @@ static int take_device(struct cli_run_opts *o, const char *word)
 	return -1;
 }
 
+/* The daemon knows what a policy is. */
+static int take_policy(struct cli_run_opts *o, const char *word)
+{
+	if (o->npolicies == CLI_POLICIES_MAX) {
+		cli_say("more than %d policies", CLI_POLICIES_MAX);
+		return CLI_USAGE;
+	}
+	o->policy[o->npolicies++] = word;
+	return -1;
+}
+
 static int take(struct cli_run_opts *o, int opt, const char *arg)
 {
 	switch (opt) {
@@ -124,6 +141,8 @@ static int take(struct cli_run_opts *o, int opt, const char *arg)
 		return take_near(o, arg);
 	case OPT_DEVICE:
 		return take_device(o, arg);
+	case OPT_POLICY:
+		return take_policy(o, arg);
 	case OPT_STATS:
 		o->stats = true;
 		return -1;
@@ -158,9 +177,16 @@ int cli_run_opts_parse(struct cli_run_opts *o, int argc, char **argv)
 		cli_say("which program?");
 		return CLI_USAGE;
 	}
-	if (o->socket && (o->engine || o->loop || o->near || o->ndevices)) {
-		cli_say("--socket joins a daemon as it is: "
-			"no --engine, --loop, --near or --device");
+	if (o->socket &&
+	    (o->engine || o->loop || o->near || o->ndevices || o->npolicies)) {
+		cli_say("--socket joins a daemon as it is: no --engine, --loop, "
+			"--near, --device or --policy");
+		return CLI_USAGE;
+	}
+	if (o->npolicies && o->engine && strcmp(o->engine, "auto") != 0 &&
+	    strcmp(o->engine, "move") != 0) {
+		cli_say("--policy: not with --engine %s: only engine move takes "
+			"nothing that a program could lose", o->engine);
 		return CLI_USAGE;
 	}
 	o->program = argv + optind;

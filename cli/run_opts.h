@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #define CLI_DEVICES_MAX 16
+#define CLI_POLICIES_MAX 8
 
 struct cli_run_opts {
 	const char *engine; /* NULL: the daemon decides */
@@ -13,6 +14,8 @@ struct cli_run_opts {
 	const char *near;
 	const char *device[CLI_DEVICES_MAX]; /* NAME:TYPE:SIZE */
 	unsigned int ndevices;
+	const char *policy[CLI_POLICIES_MAX];
+	unsigned int npolicies;
 	const char *socket;	/* of a running daemon, or NULL */
 	const char *stats_json; /* file, or NULL */
 	bool stats;

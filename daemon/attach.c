@@ -14,6 +14,7 @@
 #include "channel.h"
 #include "daemon.h"
 #include "fork.h"
+#include "policy.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/ptes.h"
@@ -157,6 +158,7 @@ int attach_hello(struct request *rq)
 		session_set_state(s, SESSION_LIVE);
 	}
 	rq->nfds = 0;	/* they are the session's now */
+	policy_attach(s);
 	channel_attach(rq->ch, s, CHANNEL_CALLER);
 	rq->reply.body.hello_reply.version = UHMM_WIRE_VERSION;
 	rq->reply.body.hello_reply.session = session_token(s);

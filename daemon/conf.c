@@ -32,6 +32,8 @@ static const char help[] =
 	"  --near auto|idle|spin|off\n"
 	"                          how to serve a program on the CPU it runs on\n"
 	"  --workers N             threads that serve programs (1)\n"
+	"  --policy SPEC           move pages of programs that do not ask for it:\n"
+	"                          chaos, evict=PERCENT, script=FILE (repeatable)\n"
 	"  --parent-death          end when the process that started it ends\n"
 	"  --foreground            stay in the foreground (it always does)\n"
 	"  --help, --version\n"
@@ -48,6 +50,7 @@ enum {
 	OPT_LOOP,
 	OPT_NEAR,
 	OPT_WORKERS,
+	OPT_POLICY,
 	OPT_PARENT_DEATH,
 	OPT_FOREGROUND,
 	OPT_HELP,
@@ -63,6 +66,7 @@ static const struct option options[] = {
 	{ "loop", required_argument, NULL, OPT_LOOP },
 	{ "near", required_argument, NULL, OPT_NEAR },
 	{ "workers", required_argument, NULL, OPT_WORKERS },
+	{ "policy", required_argument, NULL, OPT_POLICY },
 	{ "parent-death", no_argument, NULL, OPT_PARENT_DEATH },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -247,6 +251,27 @@ static int take_workers(struct conf *c, const char *word)
 	return CONF_EXIT_USAGE;
 }
 
+static int take_policy(struct conf *c, const char *word)
+{
+	const char *why = c->npolicies < CONF_POLICIES_MAX ?
+				  policy_conf_parse(word,
+						    &c->policy[c->npolicies]) :
+				  "there are too many";
+
+	if (why) {
+		uhmm_err("--policy %s: %s", word, why);
+		return CONF_EXIT_USAGE;
+	}
+	c->npolicies++;
+	return -1;
+}
+
+void conf_fini(struct conf *c)
+{
+	while (c->npolicies)
+		policy_conf_fini(&c->policy[--c->npolicies]);
+}
+
 static int take(struct conf *c, int opt, const char *arg)
 {
 	switch (opt) {
@@ -266,6 +291,8 @@ static int take(struct conf *c, int opt, const char *arg)
 		return take_near(c, "--near", arg);
 	case OPT_WORKERS:
 		return take_workers(c, arg);
+	case OPT_POLICY:
+		return take_policy(c, arg);
 	case OPT_PARENT_DEATH:
 		c->parent_death = true;
 		return -1;

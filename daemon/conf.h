@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* conf.h - what the daemon was told: options, then environment, then defaults
  *
- * Owns nothing: strings are of argv or of the environment.
+ * Owns the scripts of policies; strings are of argv or of the environment.
  * Every mistake is one line that says what, why and what to do.
  */
 #ifndef UHMMD_CONF_H
@@ -14,10 +14,12 @@
 #include <uhmm/types.h>
 
 #include "loop.h"
+#include "policy_conf.h"
 #include "sys/engine.h"
 
 #define CONF_DEVICES_MAX 16
 #define CONF_WORKERS_MAX 64
+#define CONF_POLICIES_MAX 8
 
 /** How a worker comes to be on the CPU of its program (near.h). */
 enum near_mode {
@@ -45,6 +47,8 @@ struct conf {
 	bool parent_death;		/* end with the process that started us */
 	struct conf_device dev[CONF_DEVICES_MAX];
 	unsigned int ndevs;
+	struct policy_conf policy[CONF_POLICIES_MAX];
+	unsigned int npolicies;
 };
 
 /** Exit status of main(). */
@@ -59,6 +63,9 @@ enum conf_exit {
  * Return: -1 go on; else the exit status (--help and --version are 0)
  */
 UHMM_CHECKED int conf_parse(struct conf *c, int argc, char **argv);
+
+/** conf_fini() - free what conf_parse() has read */
+void conf_fini(struct conf *c);
 
 /**
  * conf_parse_device() - "hmm_dmirror0:private:64G"

@@ -11,6 +11,7 @@
 #include "core.h"
 #include "listener.h"
 #include "opens.h"
+#include "policy.h"
 #include "stats.h"
 #include "worker.h"
 
@@ -27,6 +28,7 @@ struct daemon {
 	struct uhmm_list closed;	/* of channel.link: wait for their users */
 	struct listener listener;
 	struct stats stats;
+	struct policy_stats policy_stats;
 	bool stopping;
 	int signal_fd;
 	union uhmm_ev signal_ev;

@@ -16,6 +16,7 @@
 #include "fork.h"
 #include "litter.h"
 #include "mm/unit.h"
+#include "policy.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/ptes.h"
@@ -54,6 +55,7 @@ static void serve(void *arg)
 			       (unsigned long long)uhmm_addr_of(job->vpn));
 	if (err == -ESRCH && !session_is_alive(s))
 		session_gone(s);
+	policy_faulted(s, job->vpn);
 	stats_latency(&s->d->stats.fault_latency,
 		      co_now_ns() - job->since_ns);
 	session_put(s);
@@ -115,6 +117,7 @@ static void remove_pages(struct session *s, struct uhmm_range r)
 			continue;
 		}
 		s->d->stats.removes++;
+		policy_changed(s, piece);
 		uhmm_event_unmap(s->mm, piece);
 	}
 }
@@ -150,6 +153,7 @@ static void unmap_pages(struct session *s, struct uhmm_range r)
 {
 	if (!uhmm_range_npages(r))
 		return;
+	policy_changed(s, r);
 	uhmm_engine_note_unmap(s->engine, r);
 	uhmm_event_unmap(s->mm, r);
 }
@@ -214,6 +218,8 @@ static void on_remap(struct session *s, const struct uffd_msg *msg)
 		 (unsigned long long)msg->arg.remap.to,
 		 (unsigned long long)npages);
 	s->d->stats.remaps++;
+	policy_changed(s, uhmm_range_of(from, npages));
+	policy_changed(s, uhmm_range_of(to, npages));
 	uhmm_engine_note_remap(s->engine, from, to, npages);
 	uhmm_event_remap(s->mm, from, to, npages);
 }

@@ -76,5 +76,6 @@ int main(int argc, char **argv)
 		status = CONF_EXIT_OK;
 	}
 	daemon_fini(&d);
+	conf_fini(&conf);
 	return status;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -146,6 +147,11 @@ static int handle_check(struct request *rq)
 
 	if (!uhmm_mm_check(&rq->ch->d->core.hmm, why, sizeof(why)))
 		why[0] = '\0';
+	if (!why[0] && rq->ch->d->policy_stats.mismatches)
+		snprintf(why, sizeof(why),
+			 "%llu device pages were not what a policy put there",
+			 (unsigned long long)
+				 rq->ch->d->policy_stats.mismatches);
 	return reply_text(rq, why, strlen(why));
 }
 

@@ -91,6 +91,7 @@ struct session {
 	unsigned int pauses;		/* > 0: its events are not read */
 	struct co_queue resumed;	/* ... wait until they are */
 	bool cleaning;			/* a job is to clean its window */
+	struct uhmm_list policies;	/* of policy.link */
 	unsigned int dry;		/* drains in a row (fault.c) */
 	uint64_t dry_ns;		/* when the last was */
 };

@@ -174,6 +174,21 @@ static void print_daemon(FILE *f, const struct daemon *d)
 	fputc('}', f);
 }
 
+static void print_policies(FILE *f, const struct daemon *d)
+{
+	const struct policy_stats *s = &d->policy_stats;
+
+	fprintf(f, ", \"policy\": {\"programs\": %" PRIu64, s->programs);
+	number(f, "left_alone", s->left_alone);
+	number(f, "taken", s->taken);
+	number(f, "given", s->given);
+	number(f, "exclusive", s->exclusive);
+	number(f, "refused", s->refused);
+	number(f, "compared", s->compared);
+	number(f, "mismatches", s->mismatches);
+	fputc('}', f);
+}
+
 static void print_all(FILE *f, struct daemon *d)
 {
 	struct sums total = { .now = 0 };
@@ -193,6 +208,7 @@ static void print_all(FILE *f, struct daemon *d)
 	print_latency(f, &d->stats.fault_latency);
 	fputc('}', f);
 	print_daemon(f, d);
+	print_policies(f, d);
 	fputs("}\n", f);
 }
 

@@ -140,6 +140,14 @@ bool uhmm_channel_owns(int fd)
 	return false;
 }
 
+void uhmm_channel_close_idle(void)
+{
+	struct uhmm_channel *ch;
+
+	while ((ch = claim(IDLE)))
+		uhmm_channel_put(ch, true);
+}
+
 void uhmm_channel_forget(void)
 {
 	for (int i = 0; i < CHANNELS; i++) {

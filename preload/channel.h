@@ -53,6 +53,10 @@ void uhmm_channel_adopt(struct uhmm_ownfd *own, uint32_t generation);
 /** uhmm_channel_owns() - is @fd, as the program knows it, one of ours? */
 bool uhmm_channel_owns(int fd);
 
+/** uhmm_channel_close_idle() - those nobody uses now: their descriptors are not
+ *  for the program to find */
+void uhmm_channel_close_idle(void);
+
 /** uhmm_channel_forget() - in a new process: close all, whoever used them */
 void uhmm_channel_forget(void);
 

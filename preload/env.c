@@ -5,6 +5,7 @@
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
 static unsigned int address_bytes;
 static bool debug;
+static bool attach;
 
 static size_t text_bytes(const char *text)
 {
@@ -19,9 +20,11 @@ void uhmm_env_init(void)
 {
 	const char *socket_name = getenv("UHMM_SOCKET");
 	const char *debug_words = getenv("UHMM_DEBUG");
+	const char *attach_word = getenv("UHMM_ATTACH");
 	size_t n = socket_name ? text_bytes(socket_name) : 0;
 
 	debug = debug_words && debug_words[0];
+	attach = attach_word && attach_word[0];
 	if (!n || n >= sizeof(address.sun_path))
 		return;
 	memcpy(address.sun_path, socket_name, n);
@@ -37,6 +40,11 @@ unsigned int uhmm_env_address(struct sockaddr_un *addr)
 {
 	*addr = address;
 	return address_bytes;
+}
+
+bool uhmm_env_attach(void)
+{
+	return attach;
 }
 
 void uhmm_env_write(int fd, const char *text)

@@ -18,6 +18,9 @@ void uhmm_env_init(void);
  */
 unsigned int uhmm_env_address(struct sockaddr_un *addr);
 
+/** uhmm_env_attach() - $UHMM_ATTACH: a session from the start, for policies */
+bool uhmm_env_attach(void);
+
 /** uhmm_env_debug() - with $UHMM_DEBUG set, one line: "uhmm: @what: error N" */
 void uhmm_env_debug(const char *what, int err);
 

@@ -50,19 +50,26 @@ static void after_fork_in_parent(void)
 		(void)!announce(UHMM_FORK_PARENT);
 }
 
+/* Errors are for who opens a device later. */
+static void attach(void)
+{
+	struct uhmm_session_ref ref;
+	struct uhmm_sigmask old = uhmm_signals_block();
+
+	(void)!uhmm_session_need(&ref);
+	/* The agent's is enough until something is asked, and the program may
+	 * look at what descriptors it has. */
+	uhmm_channel_close_idle();
+	uhmm_signals_restore(old);
+}
+
 /* Before any code of the child runs its memory must be looked after again. If
  * that fails now, the next need tries again. */
 static void after_fork_in_child(void)
 {
-	struct uhmm_session_ref ref;
-	struct uhmm_sigmask old;
-
 	uhmm_session_forked(fork_id);
-	if (!fork_id)
-		return;
-	old = uhmm_signals_block();
-	(void)!uhmm_session_need(&ref);
-	uhmm_signals_restore(old);
+	if (fork_id)
+		attach();
 }
 
 __attribute__((constructor)) static void start(void)
@@ -71,4 +78,6 @@ __attribute__((constructor)) static void start(void)
 	libc_find_all();
 	(void)pthread_atfork(before_fork, after_fork_in_parent,
 			     after_fork_in_child);
+	if (uhmm_env_attach())
+		attach();
 }

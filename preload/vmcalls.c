@@ -4,6 +4,7 @@
 
 #include "buffer.h"
 #include "device.h"
+#include "env.h"
 #include "libc.h"
 #include "request.h"
 #include "session.h"
@@ -37,6 +38,13 @@ static int tell(const struct uhmm_vm_call *call, enum uhmm_phase phase,
 	return uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
 }
 
+/* With no fences there is nothing to be told of, but that a policy may be at
+ * work while pages are to be moved that must be one mapping. */
+static bool is_untold(const struct uhmm_vm_call *call, enum uhmm_vmcall_op op)
+{
+	return call->plain && !(op == UHMM_VMCALL_REMAP && uhmm_env_attach());
+}
+
 /* A handler of the program's that ran in between could ask for what the daemon
  * holds back until we are done. */
 void uhmm_vm_begin(struct uhmm_vm_call *call, void *addr, size_t bytes,
@@ -45,7 +53,7 @@ void uhmm_vm_begin(struct uhmm_vm_call *call, void *addr, size_t bytes,
 	call->op = 0;
 	call->plain = uhmm_trap_plain();
 	call->range = pages_of(addr, bytes);
-	if (call->plain || !call->range.bytes)
+	if (is_untold(call, op) || !call->range.bytes)
 		return;
 	call->old = uhmm_signals_block();
 	call->op = op;
@@ -85,9 +93,9 @@ void *uhmm_vm_remap(void *old, size_t old_bytes, size_t new_bytes, int flags,
 	void *ret;
 
 	uhmm_vm_begin(&from, old, old_bytes, UHMM_VMCALL_REMAP);
-	if (from.plain)
+	if (from.plain && !from.op)
 		uhmm_device_before_remap(old, old_bytes);
-	else if (flags & MREMAP_FIXED)
+	else if (!from.plain && (flags & MREMAP_FIXED))
 		uhmm_vm_begin(&over, to, new_bytes, UHMM_VMCALL_UNMAP);
 	ret = libc_mremap(old, old_bytes, new_bytes, flags, to);
 	uhmm_vm_end(&over, ret != MAP_FAILED);

@@ -21,9 +21,15 @@ build linux-source-6.12 file /usr/src/linux-source-6.12.tar.xz
 test  clang             command clang
 test  clang-tidy        command clang-tidy
 test  cppcheck          command cppcheck
+test  sqlite3           command sqlite3
+test  git               command git
+test  perl              command perl
+test  zstd              command zstd
+test  python3           command python3
+test  libpython3-testsuite file /usr/share/doc/libpython3-testsuite
 '
 # Without these the rest still works; their tests skip and say so.
-optional=' linux-source-6.12 '
+optional=' linux-source-6.12 libpython3-testsuite '
 
 there() {
 	case $1 in

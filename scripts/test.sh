@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# test.sh: the whole suite, as CI runs it.
+# test.sh [programs [OPTION...]]: the whole suite, as CI runs it; or all real
+# programs under a policy (options of tests/programs/run-programs),
+# which writes the table of docs/programs.md.
 #
 #   dev      every test, static checks included
 #   asan     all but static checks and facts about the kernel
@@ -129,6 +131,18 @@ suite() {
 
 scripts/deps.sh test
 mkdir -p build
+if [ "${1:-}" = programs ]; then
+	shift
+	scripts/build.sh release
+	rm -f build/programs/rows
+	status=0
+	tests/programs/run-programs --uhmm build/release/uhmm --scale full \
+		--out build/programs --table build/programs/rows --all "$@" ||
+		status=$?
+	tests/programs/write-doc build/programs/rows docs/programs.md
+	exit $status
+fi
+[ $# = 0 ] || { echo "test.sh: what is '$1'?" >&2; exit 2; }
 echo "uname: $(uname -srm), $(nproc) CPUs, $(gcc --version | head -n 1)"
 
 # static checks run clang-tidy beside the tests: it wants build/tidy
