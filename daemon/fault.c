@@ -320,6 +320,7 @@ static void stand_aside(struct session *s)
 int fault_drain(void *ctx)
 {
 	struct session *s = ctx;
+	uint64_t before = s->mm->changes;
 	int n;
 
 	if (s->state == SESSION_DEAD || s->mm->gone)
@@ -332,7 +333,11 @@ int fault_drain(void *ctx)
 	if (n < 0)
 		session_dbg(s, "drain: %d", n);
 	stand_aside(s);
-	return s->mm->gone ? -ESRCH : 0;
+	if (s->mm->gone)
+		return -ESRCH;
+	/* A page that was dropped must not be given now: who dropped it may be
+	 * through with it. */
+	return s->mm->changes == before ? 0 : -EAGAIN;
 }
 
 void fault_pause(struct session *s)

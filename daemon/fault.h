@@ -27,7 +27,7 @@ bool fault_again(struct session *s);
 
 /** fault_drain() - (yields) struct uhmm_engine_env.drain; @ctx is a session:
  *  the same, and let whoever raised an event run on. 0; -EAGAIN others ran
- *  meanwhile; -ESRCH */
+ *  meanwhile, or an event changed an entry; -ESRCH */
 UHMM_CHECKED int fault_drain(void *ctx);
 
 /** fault_pause() - nothing of @s is read until fault_resume(), so that its

@@ -9,8 +9,18 @@
 #include "mm/restore.h"
 #include "mm/unit.h"
 
+/* Whoever decided by an entry in @r has to look again. */
+static void note_change(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	uhmm_softleaf_t leaf;
+
+	mm->changes += uhmm_shadow_next(&mm->core->store, mm->slot, &r.start,
+					r.end, &leaf);
+}
+
 void uhmm_event_unmap(struct uhmm_mm *mm, struct uhmm_range r)
 {
+	note_change(mm, r);
 	uhmm_mm_drop(mm, r);
 }
 
@@ -53,6 +63,8 @@ void uhmm_event_remap(struct uhmm_mm *mm, uhmm_vpn_t from, uhmm_vpn_t to,
 
 	if (from.val == to.val)
 		return;
+	note_change(mm, target);
+	note_change(mm, old);
 	uhmm_mm_invalidate(mm, target, UHMM_NOTIFY_UNMAP, NULL);
 	uhmm_mm_invalidate(mm, old, UHMM_NOTIFY_UNMAP, NULL);
 	split_for_remap(mm, old, to);

@@ -46,6 +46,7 @@ struct uhmm_mm {
 	uint32_t refs;
 	bool gone;			/* the program is; every op fails */
 	struct uhmm_range given;	/* last: who waited there is awake */
+	uint64_t changes;		/* events that changed an entry */
 	const struct uhmm_mm_ops *ops;
 	void *ops_ctx;
 	struct uhmm_list notifiers;	/* of uhmm_notifier.link */
