@@ -24,6 +24,16 @@ function(uhmm_variant_args variant out)
 	endif()
 endfunction()
 
+# uhmm_variant_engine(<variant> <out>): its engine, or auto
+function(uhmm_variant_engine variant out)
+	string(REGEX MATCH "^([a-z]+)\\." engine ${variant})
+	if(engine)
+		set(${out} ${CMAKE_MATCH_1} PARENT_SCOPE)
+	else()
+		set(${out} auto PARENT_SCOPE)
+	endif()
+endfunction()
+
 # Environment every test starts with: the ones a developer may have set for
 # himself must not change what is tested.
 set(UHMM_TEST_ENV
@@ -31,18 +41,19 @@ set(UHMM_TEST_ENV
 	UHMM_DEBUG=unset: LD_PRELOAD=unset:)
 
 # uhmm_add_test(<name> LABEL <label>... SOURCES ... [DEPS ...] [ARGS ...]
-#	[TIMEOUT seconds] [RUN_UNDER_UHMM] [UHMM_ARGS ...] [SERIAL] [PLAIN])
+#	[TIMEOUT seconds] [RUN_UNDER_UHMM] [UHMM_ARGS ...] [ENGINES ...]
+#	[SERIAL] [PLAIN])
 #
 # RUN_UNDER_UHMM: the program is an unmodified one: built without sanitizer,
 # run as `uhmm run --engine E --loop L UHMM_ARGS -- program ARGS`, once per
 # variant, as <name>.uring and so on. PLAIN: built without sanitizer only.
-# SERIAL: never beside another test (timing).
+# SERIAL: never beside another test (timing). ENGINES: with these only.
 #
 # What runs under uhmm runs under tests/watchdog, which ends it a little before
 # the timeout, says where each thread stood, and lets no process be left behind.
 function(uhmm_add_test name)
 	cmake_parse_arguments(T "RUN_UNDER_UHMM;SERIAL;PLAIN" "TIMEOUT"
-		"LABEL;SOURCES;DEPS;ARGS;UHMM_ARGS" ${ARGN})
+		"LABEL;SOURCES;DEPS;ARGS;UHMM_ARGS;ENGINES" ${ARGN})
 	if(NOT T_LABEL OR NOT T_SOURCES)
 		message(FATAL_ERROR "test ${name}: LABEL and SOURCES needed")
 	endif()
@@ -73,6 +84,10 @@ function(uhmm_add_test name)
 	endif()
 	foreach(variant IN LISTS UHMM_VARIANTS)
 		uhmm_variant_args(${variant} variant_args)
+		uhmm_variant_engine(${variant} engine)
+		if(T_ENGINES AND NOT engine IN_LIST T_ENGINES)
+			continue()
+		endif()
 		uhmm_add_command_test(${name}.${variant} ${opts}
 			COMMAND $<TARGET_FILE:uhmm-watchdog> ${patience}
 				${PROJECT_BINARY_DIR}/uhmm run ${variant_args}

@@ -44,7 +44,7 @@
 #define HEADS_MAX 10
 /* A page that others fork away again and again is written so often. */
 #define UNSHARE_TRIES 4
-/* Moves in a row that may meet an event before one copies. */
+/* Moves in a row that may meet an event before the pages stay. */
 #define REFUSALS_MOST 32
 /* Places between two runs that are opened together. */
 #define GAP_MOST 512
@@ -209,16 +209,18 @@ static int take_busy(struct uhmm_engine *e, struct uhmm_run *run)
 				      write_open(e, run, alike(pte, n));
 }
 
-/* Who changes the mappings must run on. A program that does nothing else is
- * always at it by the time its hands have woken up: there the pages are copied,
- * for it is we who do that, right after we have read an event. */
+/* Who changes the mappings must run on. A program that does nothing else may
+ * always be at it again by the time its hands have woken up: then the pages
+ * stay. To copy them is not for such a program (engine_copy.c). */
 static int take_in_a_storm(struct uhmm_engine *e, struct uhmm_run *run)
 {
 	int err;
 
-	if (++e->refusals > REFUSALS_MOST)
-		return copy_part(e, run, run->npages - run->done);
 	run->error = -EAGAIN;
+	if (++e->refusals > REFUSALS_MOST) {
+		e->refusals = 0;
+		run->error = -EBUSY;
+	}
 	err = uhmm_engine_catch_up(e);
 	return err == -ESRCH ? err : 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* probe_replace.c - memory that is unmapped and mapped anew while it migrates
  *
- * Usage: probe_replace [MIGRATIONS]. One thread maps memory at the same place
- * again and again, fills it, looks whether all is still there, and unmaps it;
- * another migrates that place to the device as fast as it goes. What is mapped
- * may go to the device and come back; it may not lose a byte, and not show what
- * was there before.
+ * Usage: probe_replace [MIGRATIONS], or until one succeeds. One thread maps
+ * memory at the same place again and again, fills it, looks whether all is
+ * still there, and unmaps it; another migrates that place to the device as fast
+ * as it goes. What is mapped may go to the device and come back; it may not
+ * lose a byte, and not show what was there before.
  * For engine move: engine copy drops what it has copied, whatever is there.
  */
 #include <errno.h>
@@ -77,7 +77,7 @@ int main(int argc, char **argv)
 	fd = probe_open(0);
 	buf = probe_map(NPAGES, PROT_READ | PROT_WRITE);
 	CHECK(!pthread_create(&thread, NULL, replace, NULL), "no thread");
-	for (unsigned long i = 0; i < times; i++) {
+	for (unsigned long i = 0; i < times || !moved; i++) {
 		int ret = probe_try(fd, UHMM_DMIRROR_MIGRATE_TO_DEV, place,
 				    NPAGES, buf, NULL);
 
@@ -88,7 +88,6 @@ int main(int argc, char **argv)
 	}
 	atomic_store(&stop, true);
 	pthread_join(thread, &rounds);
-	CHECK(moved > 0, "the memory never was on the device");
 	CHECK((unsigned long)rounds > 1, "it was mapped once only");
 	return 0;
 }
