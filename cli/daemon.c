@@ -20,7 +20,8 @@
 
 #define READY_MS 10000
 #define STOP_MS 5000 /* for each of: stop, SIGTERM, SIGKILL */
-#define NARGS_MAX (14 + 2 * CLI_DEVICES_MAX + 2 * CLI_POLICIES_MAX)
+#define NARGS_MAX \
+	(14 + 2 * (CLI_DEVICES_MAX + CLI_POLICIES_MAX + CLI_DRIVERS_MAX))
 
 static long now_ms(void)
 {
@@ -61,6 +62,10 @@ static void make_argv(const char *argv[NARGS_MAX],
 	for (unsigned int i = 0; i < o->npolicies; i++) {
 		argv[n++] = "--policy";
 		argv[n++] = o->policy[i];
+	}
+	for (unsigned int i = 0; i < o->ndrivers; i++) {
+		argv[n++] = "--driver";
+		argv[n++] = o->driver[i];
 	}
 	argv[n] = NULL;
 }

@@ -169,7 +169,8 @@ static int set_environment(const struct cli_program_env *env)
 	ret = setenv("LD_PRELOAD", all, 1) ||
 	      setenv("UHMM_SOCKET", env->socket, 1) ||
 	      (env->attach ? setenv("UHMM_ATTACH", "1", 1) :
-			     unsetenv("UHMM_ATTACH"));
+			     unsetenv("UHMM_ATTACH")) ||
+	      (env->nodes[0] && setenv("UHMM_NODES", env->nodes, 1));
 	free(all);
 	return ret ? -ENOMEM : 0;
 }

@@ -20,6 +20,7 @@ struct cli_program_env {
 	const char *preload;
 	const char *socket;
 	bool attach;		/* when it starts, not when it opens a device */
+	const char *nodes;	 /* for UHMM_NODES; empty: none */
 	const sigset_t *sigmask; /* the one we were started with */
 };
 

@@ -19,6 +19,7 @@
 #include "cli.h"
 #include "daemon.h"
 #include "facts.h"
+#include "json.h"
 #include "locate.h"
 #include "program.h"
 #include "report.h"
@@ -26,6 +27,10 @@
 #include "rundir.h"
 #include "supervise.h"
 #include "sys/uapi.h"
+#include "wire/wire.h"
+
+/* Room for the names of devices that drivers brought. */
+#define NODES_BYTES 1024
 
 struct run {
 	struct cli_run_opts opts;
@@ -34,6 +39,7 @@ struct run {
 	char daemon_path[PATH_MAX];
 	char preload[PATH_MAX];
 	const char *socket;
+	char nodes[NODES_BYTES];
 	FILE *stats_json;
 	sigset_t old_mask;
 	int signal_fd;
@@ -123,12 +129,46 @@ static int own_daemon(struct run *r)
 	return ret;
 }
 
+/* Device @i of the statistics @json, when a driver brought it, to @nodes. */
+static bool add_node(char nodes[NODES_BYTES], const char *json, unsigned int i)
+{
+	char path[40], name[32];
+	size_t at = strlen(nodes);
+	double minor = 0;
+
+	snprintf(path, sizeof(path), "devices.%u.name", i);
+	if (!cli_json_string(json, path, name, sizeof(name)))
+		return false;
+	snprintf(path, sizeof(path), "devices.%u.minor", i);
+	if (cli_json_number(json, path, &minor) &&
+	    minor >= UHMM_WIRE_MINOR_LOADED)
+		snprintf(nodes + at, NODES_BYTES - at, "%s%s=%.0f",
+			 at ? "," : "", name, minor);
+	return true;
+}
+
+/* What devices there are beside those that the library knows by itself. */
+static void ask_nodes(struct run *r)
+{
+	int sock = cli_ask_connect(r->socket);
+	char *text = NULL;
+
+	if (sock < 0)
+		return;		/* who runs without a daemon will see it */
+	if (cli_ask_stats(sock, &text) == 0)
+		for (unsigned int i = 0; add_node(r->nodes, text, i); i++)
+			;
+	free(text);
+	close(sock);
+}
+
 static int run_program(struct run *r)
 {
 	struct cli_program_env env = {
 		.preload = r->preload,
 		.socket = r->socket,
 		.attach = r->opts.npolicies > 0,
+		.nodes = r->nodes,
 		.sigmask = &r->old_mask,
 	};
 	pid_t pid = cli_program_start(r->opts.program, &env);
@@ -206,6 +246,7 @@ static int run(struct run *r)
 	if (status < 0)
 		status = r->opts.socket ? join_daemon(r) : own_daemon(r);
 	if (status < 0) {
+		ask_nodes(r);
 		status = run_program(r);
 		defect = ask_around(r);
 		defect |= cli_daemon_stop(&r->daemon, &r->rd);

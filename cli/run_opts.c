@@ -23,6 +23,8 @@ const char cli_run_help[] =
 	"                          it, repeatable: chaos[,rate=PAGES_PER_S]\n"
 	"                          [,seed=N][,exclusive=PERCENT][,devices=N]\n"
 	"                          [,huge=PERCENT]; evict=PERCENT; script=FILE\n"
+	"  --driver FILE           load a driver with devices of its own,\n"
+	"                          repeatable\n"
 	"  --stats                 a summary on stderr at the end\n"
 	"  --stats-json FILE       all statistics, JSON, into FILE at the end\n"
 	"  --socket PATH           use the running daemon at PATH\n"
@@ -37,6 +39,7 @@ enum {
 	OPT_NEAR,
 	OPT_DEVICE,
 	OPT_POLICY,
+	OPT_DRIVER,
 	OPT_STATS,
 	OPT_STATS_JSON,
 	OPT_SOCKET,
@@ -49,6 +52,7 @@ static const struct option options[] = {
 	{ "near", required_argument, NULL, OPT_NEAR },
 	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "policy", required_argument, NULL, OPT_POLICY },
+	{ "driver", required_argument, NULL, OPT_DRIVER },
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "stats-json", required_argument, NULL, OPT_STATS_JSON },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -130,6 +134,16 @@ static int take_policy(struct cli_run_opts *o, const char *word)
 	return -1;
 }
 
+static int take_driver(struct cli_run_opts *o, const char *word)
+{
+	if (o->ndrivers == CLI_DRIVERS_MAX) {
+		cli_say("more than %d drivers", CLI_DRIVERS_MAX);
+		return CLI_USAGE;
+	}
+	o->driver[o->ndrivers++] = word;
+	return -1;
+}
+
 static int take(struct cli_run_opts *o, int opt, const char *arg)
 {
 	switch (opt) {
@@ -143,6 +157,8 @@ static int take(struct cli_run_opts *o, int opt, const char *arg)
 		return take_device(o, arg);
 	case OPT_POLICY:
 		return take_policy(o, arg);
+	case OPT_DRIVER:
+		return take_driver(o, arg);
 	case OPT_STATS:
 		o->stats = true;
 		return -1;
@@ -177,10 +193,10 @@ int cli_run_opts_parse(struct cli_run_opts *o, int argc, char **argv)
 		cli_say("which program?");
 		return CLI_USAGE;
 	}
-	if (o->socket &&
-	    (o->engine || o->loop || o->near || o->ndevices || o->npolicies)) {
+	if (o->socket && (o->engine || o->loop || o->near || o->ndevices ||
+			  o->npolicies || o->ndrivers)) {
 		cli_say("--socket joins a daemon as it is: no --engine, --loop, "
-			"--near, --device or --policy");
+			"--near, --device, --policy or --driver");
 		return CLI_USAGE;
 	}
 	if (o->npolicies && o->engine && strcmp(o->engine, "auto") != 0 &&

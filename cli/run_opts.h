@@ -7,6 +7,7 @@
 
 #define CLI_DEVICES_MAX 16
 #define CLI_POLICIES_MAX 8
+#define CLI_DRIVERS_MAX 4
 
 struct cli_run_opts {
 	const char *engine; /* NULL: the daemon decides */
@@ -16,6 +17,8 @@ struct cli_run_opts {
 	unsigned int ndevices;
 	const char *policy[CLI_POLICIES_MAX];
 	unsigned int npolicies;
+	const char *driver[CLI_DRIVERS_MAX]; /* FILE */
+	unsigned int ndrivers;
 	const char *socket;	/* of a running daemon, or NULL */
 	const char *stats_json; /* file, or NULL */
 	bool stats;

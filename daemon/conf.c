@@ -26,6 +26,8 @@ static const char help[] =
 	"  --device NAME:TYPE:SIZE hmm_dmirrorN, private or coherent, 64G\n"
 	"                          (repeatable); else hmm_dmirror0 and 1, private,\n"
 	"                          64G each, 2 and 3, coherent, 256M each\n"
+	"  --driver FILE           load a driver, which brings devices of its\n"
+	"                          own: uhmm/device.h (repeatable)\n"
 	"  --engine auto|move|copy|protect\n"
 	"                          how pages are taken from the CPU\n"
 	"  --loop auto|uring|epoll how to wait for events\n"
@@ -46,6 +48,7 @@ enum {
 	OPT_SOCKET_FD,
 	OPT_READY_FD,
 	OPT_DEVICE,
+	OPT_DRIVER,
 	OPT_ENGINE,
 	OPT_LOOP,
 	OPT_NEAR,
@@ -62,6 +65,7 @@ static const struct option options[] = {
 	{ "socket-fd", required_argument, NULL, OPT_SOCKET_FD },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
 	{ "device", required_argument, NULL, OPT_DEVICE },
+	{ "driver", required_argument, NULL, OPT_DRIVER },
 	{ "engine", required_argument, NULL, OPT_ENGINE },
 	{ "loop", required_argument, NULL, OPT_LOOP },
 	{ "near", required_argument, NULL, OPT_NEAR },
@@ -190,6 +194,17 @@ static int take_near(struct conf *c, const char *from, const char *word)
 	return CONF_EXIT_USAGE;
 }
 
+static int take_driver(struct conf *c, const char *word)
+{
+	if (c->ndrivers == CONF_DRIVERS_MAX) {
+		uhmm_err("--driver %s: more than %d drivers", word,
+			 CONF_DRIVERS_MAX);
+		return CONF_EXIT_USAGE;
+	}
+	c->driver[c->ndrivers++] = word;
+	return -1;
+}
+
 static const char *const engine_names[] = {
 	[UHMM_ENGINE_AUTO] = "auto",
 	[UHMM_ENGINE_MOVE] = "move",
@@ -283,6 +298,8 @@ static int take(struct conf *c, int opt, const char *arg)
 		return take_fd("--ready-fd", arg, &c->ready_fd);
 	case OPT_DEVICE:
 		return take_device(c, arg);
+	case OPT_DRIVER:
+		return take_driver(c, arg);
 	case OPT_ENGINE:
 		return take_engine(c, "--engine", arg);
 	case OPT_LOOP:

@@ -20,6 +20,7 @@
 #define CONF_DEVICES_MAX 16
 #define CONF_WORKERS_MAX 64
 #define CONF_POLICIES_MAX 8
+#define CONF_DRIVERS_MAX 4
 
 /** How a worker comes to be on the CPU of its program (near.h). */
 enum near_mode {
@@ -49,6 +50,8 @@ struct conf {
 	unsigned int ndevs;
 	struct policy_conf policy[CONF_POLICIES_MAX];
 	unsigned int npolicies;
+	const char *driver[CONF_DRIVERS_MAX];	/* paths */
+	unsigned int ndrivers;
 };
 
 /** Exit status of main(). */

@@ -170,31 +170,31 @@ void core_unlock(struct core *c)
 
 /* ---- devices ---- */
 
-static int start_device(struct core *c, const struct conf_device *conf,
-			const struct uhmm_device_ops *driver)
+/* @init says which. Return: 0; -errno, said why */
+static int start_device(struct core *c, const struct uhmm_device *init)
 {
 	struct uhmm_device *dev = &c->dev[c->ndevs];
 	int err;
 
-	*dev = (struct uhmm_device){
-		.core = &c->hmm,
-		.ops = driver,
-		.minor = conf->minor,
-		.type = conf->type,
-		.npages = conf->bytes / c->hmm.page_bytes,
-	};
+	*dev = *init;
+	dev->core = &c->hmm;
 	uuid_generate(dev->uuid);
-	err = driver->start(dev);
-	if (err)
-		return err;
-	err = uhmm_devmem_add(&c->devmem, uhmm_pagemap_first(&dev->pgmap),
-			      dev->npages);
-	if (err) {
-		driver->stop(dev);	/* no page yet: does not yield */
-		return err;
+	err = dev->ops->start(dev);
+	if (!err) {
+		err = uhmm_devmem_add(&c->devmem,
+				      uhmm_pagemap_first(&dev->pgmap),
+				      dev->npages);
+		if (err)	/* no page yet: does not yield */
+			dev->ops->stop(dev);
 	}
-	c->ndevs++;
-	return 0;
+	if (err)
+		uhmm_err_errno(err, "%s with %llu MiB of memory cannot be had",
+			       dev->node,
+			       (unsigned long long)(dev->npages *
+						    c->hmm.page_bytes >> 20));
+	else
+		c->ndevs++;
+	return err;
 }
 
 /* Where pages are that a device has for itself. */
@@ -229,15 +229,45 @@ int core_start_devices(struct core *c, const struct conf_device *conf,
 	if (start_exclusive(c) || start_gup_test(c))
 		return -ENOMEM;
 	for (unsigned int i = 0; i < n; i++) {
-		int err = start_device(c, &conf[i], driver);
+		struct uhmm_device init = {
+			.ops = driver,
+			.minor = conf[i].minor,
+			.type = conf[i].type,
+			.npages = conf[i].bytes / c->hmm.page_bytes,
+		};
+		int err;
 
-		if (!err)
-			continue;
-		uhmm_err_errno(err, "hmm_dmirror%u with %llu MiB of memory "
-			       "cannot be had; give it less by --device",
-			       conf[i].minor,
-			       (unsigned long long)(conf[i].bytes >> 20));
-		return err;
+		snprintf(init.node, sizeof(init.node), "hmm_dmirror%u",
+			 conf[i].minor);
+		err = start_device(c, &init);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int core_start_driver(struct core *c, const struct uhmm_driver *driver)
+{
+	for (uint32_t i = 0; i < driver->ndevices; i++) {
+		struct uhmm_device init = {
+			.ops = driver->ops,
+			.minor = UHMM_WIRE_MINOR_LOADED + c->nloaded,
+			.type = driver->type,
+			.npages = driver->bytes / c->hmm.page_bytes,
+		};
+		int err;
+
+		if (c->nloaded == UHMM_WIRE_MINORS_LOADED) {
+			uhmm_err("more than %u devices of drivers",
+				 UHMM_WIRE_MINORS_LOADED);
+			return -ENOSPC;
+		}
+		snprintf(init.node, sizeof(init.node), "%s%u", driver->node,
+			 i);
+		err = start_device(c, &init);
+		if (err)
+			return err;
+		c->nloaded++;
 	}
 	return 0;
 }
@@ -250,8 +280,7 @@ void core_stop_devices(struct core *c)
 
 		dev->ops->stop(dev);
 		if (uhmm_devmem_remove(&c->devmem, first))
-			uhmm_warn("memory of hmm_dmirror%u was not there",
-				  dev->minor);
+			uhmm_warn("memory of %s was not there", dev->node);
 		c->ndevs--;
 	}
 	if (c->gup_test.driver)

@@ -23,14 +23,16 @@
 #include "mm/mm.h"
 #include "sys/devmem.h"
 #include "sys/memfd.h"
+#include "wire/wire.h"
 
 struct core {
 	struct uhmm_core hmm;
 	struct uhmm_memfd store_mem;
 	struct uhmm_devmem devmem;
-	struct uhmm_device dev[CONF_DEVICES_MAX];
+	struct uhmm_device dev[CONF_DEVICES_MAX + UHMM_WIRE_MINORS_LOADED];
 	struct uhmm_pagemap exclusive;	/* for all of them */
 	unsigned int ndevs;		/* that are started */
+	unsigned int nloaded;		/* of them, of drivers from files */
 	struct uhmm_device gup_test;	/* no device, no memory */
 	struct uhmm_list waiters;	/* jobs in core_ops.wait */
 	sem_t lock;
@@ -53,6 +55,13 @@ UHMM_CHECKED int core_start_devices(struct core *c,
 				    const struct conf_device *conf,
 				    unsigned int n,
 				    const struct uhmm_device_ops *ops);
+
+/**
+ * core_start_driver() - bring up the devices of @driver, behind the others
+ * Return: 0; -errno, said which and why; core_stop_devices() undoes it
+ */
+UHMM_CHECKED int core_start_driver(struct core *c,
+				   const struct uhmm_driver *driver);
 
 /** core_stop_devices() - (yields) every page goes home, then the devices.
  *  No open is left. */

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "channel.h"
+#include "driver.h"
 #include "session.h"
 
 /* How long programs may take to let go of what is to be freed. */
@@ -80,11 +81,27 @@ static void close_workers(struct daemon *d)
 	d->worker = NULL;
 }
 
+static int start_drivers(struct daemon *d)
+{
+	for (unsigned int i = 0; i < d->conf.ndrivers; i++) {
+		const struct uhmm_driver *driver =
+			driver_load(d->conf.driver[i]);
+		int err = driver ? core_start_driver(&d->core, driver) :
+				   -ENOEXEC;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 static int set_up(struct daemon *d, const struct uhmm_device_ops *driver)
 {
 	int err = core_start_devices(&d->core, d->conf.dev, d->conf.ndevs,
 				     driver);
 
+	if (!err)
+		err = start_drivers(d);
 	if (!err)
 		err = opens_init(&d->opens, d);
 	if (!err)

@@ -138,9 +138,9 @@ static void print_devices(FILE *f, struct core *c, struct sums *total)
 				  .now = uhmm_pagemap_used(&dev->pgmap),
 				  .peak = uhmm_pagemap_peak(&dev->pgmap) };
 
-		fprintf(f, "%s{\"name\": \"hmm_dmirror%u\", \"type\": "
+		fprintf(f, "%s{\"name\": \"%s\", \"minor\": %u, \"type\": "
 			"\"%s\", \"pages\": %" PRIu64 ", ", i ? ", " : "",
-			dev->minor,
+			dev->node, dev->minor,
 			dev->type == UHMM_MEMORY_DEVICE_PRIVATE ? "private" :
 								  "coherent",
 			dev->npages);

@@ -2,15 +2,23 @@
 /* devpath.c - which paths are ours (devpath.h) */
 #include "devpath.h"
 
+#include "env.h"
+
 static const char stem[] = "/dev/hmm_dmirror";
 #define STEM_BYTES (sizeof(stem) - 1)
 #define MINORS 4
 
+/* What drivers brought that the daemon loaded: $UHMM_NODES. */
+static const char dev[] = "/dev/";
+
 static const char gup_test[] = "/sys/kernel/debug/gup_test";
 
 /* The longest of them, its final 0 included. */
-#define PATH_BYTES sizeof(gup_test)
-_Static_assert(PATH_BYTES >= STEM_BYTES + 2, "the longest");
+#define PATH_BYTES 48
+_Static_assert(PATH_BYTES >= sizeof(gup_test) &&
+		       PATH_BYTES >= STEM_BYTES + 2 &&
+		       PATH_BYTES >= sizeof(dev) + UHMM_NODE_BYTES,
+	       "the longest");
 
 static bool is_gup_test(const char *path)
 {
@@ -21,10 +29,24 @@ static bool is_gup_test(const char *path)
 	return true;
 }
 
+static int loaded_minor(const char *path)
+{
+	for (size_t i = 0; i < sizeof(dev) - 1; i++) {
+		if (path[i] != dev[i])
+			return -1;
+	}
+	return uhmm_env_node(path + sizeof(dev) - 1);
+}
+
 int uhmm_devpath_minor(const char *path)
 {
+	int minor;
+
 	if (is_gup_test(path))
 		return UHMM_WIRE_MINOR_GUP_TEST;
+	minor = loaded_minor(path);
+	if (minor >= 0)
+		return minor;
 	for (size_t i = 0; i < STEM_BYTES; i++) {
 		if (path[i] != stem[i])
 			return -1;

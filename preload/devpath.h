@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* devpath.h - which paths are ours
  *
- * /dev/hmm_dmirror0 to 3, and the kernel's test of get_user_pages() in debugfs.
+ * /dev/hmm_dmirror0 to 3, what $UHMM_NODES names, and the kernel's test of
+ * get_user_pages() in debugfs.
  * Only these words: a path that leads there by another way is not looked at.
  */
 #ifndef UHMM_PRELOAD_DEVPATH_H

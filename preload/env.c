@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* env.c - $UHMM_SOCKET, $UHMM_DEBUG, and a line to stderr without stdio */
+/* env.c - $UHMM_SOCKET, $UHMM_NODES, $UHMM_DEBUG, and a line to stderr without stdio */
 #include "env.h"
 
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
 static unsigned int address_bytes;
 static bool debug;
 static bool attach;
+
+/* As many names as drivers can have devices. */
+#define NODES_BYTES 1024
+static char nodes[NODES_BYTES];
 
 static size_t text_bytes(const char *text)
 {
@@ -14,6 +18,58 @@ static size_t text_bytes(const char *text)
 	while (text[n])
 		n++;
 	return n;
+}
+
+static void init_nodes(const char *names)
+{
+	size_t n = names ? text_bytes(names) : 0;
+
+	if (n && n < sizeof(nodes))
+		memcpy(nodes, names, n + 1);
+}
+
+/* The number at *@at, which moves behind it and the comma that follows; -1. */
+static int take_number(const char **at)
+{
+	const char *p = *at;
+	int n = 0;
+
+	for (; *p >= '0' && *p <= '9' && n < 10000; p++)
+		n = n * 10 + (*p - '0');
+	if (p == *at || (*p && *p != ','))
+		n = -1;
+	*at = p;
+	return n;
+}
+
+/* Is @name the word at *@at, which ends at '='? *@at moves behind that. */
+static bool take_name(const char **at, const char *name)
+{
+	const char *p = *at;
+	bool same = true;
+
+	for (; *p && *p != '='; p++)
+		same = same && *name++ == *p;
+	*at = *p ? p + 1 : p;
+	return same && !*name;
+}
+
+int uhmm_env_node(const char *name)
+{
+	const char *at = nodes;
+
+	while (*at) {
+		bool same = take_name(&at, name);
+		int n = take_number(&at);
+
+		if (n < 0)
+			return -1;	/* not what we were to be given */
+		if (same)
+			return n;
+		if (*at)
+			at++;
+	}
+	return -1;
 }
 
 void uhmm_env_init(void)
@@ -25,6 +81,7 @@ void uhmm_env_init(void)
 
 	debug = debug_words && debug_words[0];
 	attach = attach_word && attach_word[0];
+	init_nodes(getenv("UHMM_NODES"));
 	if (!n || n >= sizeof(address.sun_path))
 		return;
 	memcpy(address.sun_path, socket_name, n);

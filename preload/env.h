@@ -21,6 +21,15 @@ unsigned int uhmm_env_address(struct sockaddr_un *addr);
 /** uhmm_env_attach() - $UHMM_ATTACH: a session from the start, for policies */
 bool uhmm_env_attach(void);
 
+/** Bytes of a node's name, its final 0 included. */
+#define UHMM_NODE_BYTES 32
+
+/**
+ * uhmm_env_node() - the number that $UHMM_NODES, "name=number,...", has for
+ * @name; -1: none. Reads no byte of @name past a difference.
+ */
+int uhmm_env_node(const char *name);
+
 /** uhmm_env_debug() - with $UHMM_DEBUG set, one line: "uhmm: @what: error N" */
 void uhmm_env_debug(const char *what, int err);
 

@@ -106,6 +106,11 @@ struct uhmm_msg_open {
 /** minor of what is no device: /sys/kernel/debug/gup_test. */
 #define UHMM_WIRE_MINOR_GUP_TEST 1000u
 
+/** minor of the first device of a driver that was loaded, and how many there
+ *  can be. Their names are the daemon's to tell. */
+#define UHMM_WIRE_MINOR_LOADED 1100u
+#define UHMM_WIRE_MINORS_LOADED 32u
+
 struct uhmm_msg_token {
 	struct uhmm_wire_token open;
 };

@@ -11,7 +11,7 @@
 #include "stats.h"
 #include "suite.h"
 
-#define ARGS_MAX 8
+#define ARGS_MAX 16
 
 static struct conf conf;
 
@@ -52,6 +52,7 @@ static const char *const wrong[] = {
 	"--device hmm_dmirror0:private:17T",
 	"--device hmm_dmirror0:private:9999999999T",
 	"--device hmm_dmirror0:private:1G --device hmm_dmirror0:private:1G",
+	"--driver a --driver b --driver c --driver d --driver e",
 	"--engine fast",
 	"--loop select",
 	"--near far",
@@ -95,7 +96,10 @@ END_TEST
 START_TEST(test_conf_all)
 {
 	ck_assert_int_eq(parse("--foreground --socket /x --loop epoll "
+			       "--driver ./a.so --driver b.so "
 			       "--device hmm_dmirror3:private:1M"), -1);
+	ck_assert_uint_eq(conf.ndrivers, 2);
+	ck_assert_str_eq(conf.driver[1], "b.so");
 	ck_assert_str_eq(conf.socket, "/x");
 	ck_assert_int_eq(conf.loop, LOOP_EPOLL);
 	ck_assert_uint_eq(conf.ndevs, 1);
