@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,62 +151,84 @@ static void measure_faults(const char *name, bool same_cpu)
 	bench_print(&b);
 }
 
-/* ---- two programs at once, each with a handler beside it ---- */
+/* ---- programs at once, each bound to a CPU with a handler beside it ---- */
 
 struct board {
-	_Atomic unsigned int ready, done, round;
+	int go_fd[2], done_fd[2];
+	uint64_t from_ns[NPROCS_MAX], to_ns[NPROCS_MAX];
 };
 
-static void fault_in_rounds(struct board *board, int cpu)
+static void fault_in_rounds(struct board *b, unsigned int me)
 {
 	unsigned char *mem = bench_map(NPAGES);
+	char go;
 	pid_t pid;
 	int uffd;
 
-	pin(cpu);
+	pin((int)(me % (unsigned int)sysconf(_SC_NPROCESSORS_ONLN)));
 	uffd = open_uffd();
 	trap(uffd, mem);
 	pid = start_handler(uffd);
-	for (unsigned int i = 1; i <= bench_options.times; i++) {
+	for (unsigned int i = 0; i < bench_options.times; i++) {
 		madvise(mem, NPAGES * bench_page(), MADV_DONTNEED);
-		atomic_fetch_add(&board->ready, 1);
-		while (atomic_load(&board->round) < i)
-			usleep(100);
+		if (write(b->done_fd[1], "", 1) != 1 ||
+		    read(b->go_fd[0], &go, 1) != 1)
+			bench_die("pipe");
+		b->from_ns[me] = bench_now_ns();
 		touch_all(mem);
-		atomic_fetch_add(&board->done, 1);
+		b->to_ns[me] = bench_now_ns();
+		if (write(b->done_fd[1], "", 1) != 1)
+			bench_die("pipe");
 	}
 	end_handler(pid);
 	_exit(0);
 }
 
+static void collect(const struct board *b, unsigned int n)
+{
+	char done;
+
+	while (n--)
+		if (read(b->done_fd[0], &done, 1) != 1)
+			bench_die("pipe");
+}
+
+static double span_ns(const struct board *b, unsigned int n)
+{
+	uint64_t from = UINT64_MAX, to = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		from = b->from_ns[i] < from ? b->from_ns[i] : from;
+		to = b->to_ns[i] > to ? b->to_ns[i] : to;
+	}
+	return (double)(to - from);
+}
+
 static void measure_scale(const char *name, unsigned int n)
 {
+	static const char go[NPROCS_MAX];
 	struct bench b = { .name = name, .unit = "fault" };
 	struct board *board = mmap(NULL, sizeof(*board),
 				   PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	long ncpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (!bench_wants(name) || board == MAP_FAILED)
 		return;
+	if (pipe(board->go_fd) || pipe(board->done_fd))
+		bench_die("pipe");
 	for (unsigned int i = 0; i < n; i++)
 		if (fork() == 0)
-			fault_in_rounds(board, (int)(i % (unsigned int)ncpus));
-	for (unsigned int i = 1; i <= bench_options.times; i++) {
-		uint64_t from;
-
-		while (atomic_load(&board->ready) < i * n)
-			usleep(100);
+			fault_in_rounds(board, i);
+	for (unsigned int i = 0; i < bench_options.times; i++) {
+		collect(board, n);
 		bench_yardstick(&b);
-		from = bench_now_ns();
-		atomic_store(&board->round, i);
-		while (atomic_load(&board->done) < i * n)
-			usleep(50);
-		bench_add(&b, from, (uint64_t)n * NPAGES);
+		if (write(board->go_fd[1], go, n) != (ssize_t)n)
+			bench_die("pipe");
+		collect(board, n);
+		bench_add_ns(&b, span_ns(board, n) / (n * (double)NPAGES));
 	}
 	while (wait(NULL) > 0)
 		;
-	munmap(board, sizeof(*board));
 	bench_print(&b);
 }
 
@@ -218,11 +239,12 @@ static void measure_steps(void)
 	struct bench in = { .name = "bare_copy_bulk" };
 	struct bench drop = { .name = "bare_drop_bulk" };
 	struct bench out = { .name = "bare_memread_bulk" };
+	struct bench back = { .name = "bare_memwrite_bulk" };
 	unsigned char *mem = bench_map(NPAGES), *to = bench_map(NPAGES);
 	int uffd, memfd;
 
 	if (!bench_wants(in.name) && !bench_wants(drop.name) &&
-	    !bench_wants(out.name))
+	    !bench_wants(out.name) && !bench_wants(back.name))
 		return;
 	memfd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
 	uffd = open_uffd();
@@ -242,6 +264,12 @@ static void measure_steps(void)
 			  (off_t)(uintptr_t)mem) < 0)
 			bench_die("/proc/self/mem");
 		bench_add(&out, from, NPAGES);
+		bench_yardstick(&back);
+		from = bench_now_ns();
+		if (pwrite(memfd, to, NPAGES * bench_page(),
+			   (off_t)(uintptr_t)mem) < 0)
+			bench_die("/proc/self/mem");
+		bench_add(&back, from, NPAGES);
 		bench_yardstick(&drop);
 		from = bench_now_ns();
 		madvise(mem, NPAGES * bench_page(), MADV_DONTNEED);
@@ -251,6 +279,7 @@ static void measure_steps(void)
 	close(memfd);
 	bench_print(&in);
 	bench_print(&out);
+	bench_print(&back);
 	bench_print(&drop);
 }
 

@@ -6,7 +6,6 @@
  */
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,9 +18,10 @@
 
 /* What parent and children share. */
 struct board {
-	_Atomic unsigned int ready, done;
-	_Atomic unsigned int round;	/* children go when it changes */
-	double ns;
+	_Atomic unsigned int ready;	/* children so far */
+	int go_fd[2], done_fd[2];	/* pipes: a byte for each child */
+	uint64_t from_ns[NPROCS_MAX], to_ns[NPROCS_MAX];
+	double ns;			/* of an attach */
 };
 
 static struct board *make_board(void)
@@ -81,39 +81,62 @@ static void measure_attach(void)
 	munmap(board, sizeof(*board));
 }
 
-static void wait_for(const _Atomic unsigned int *what, unsigned int n)
-{
-	while (atomic_load(what) < n)
-		usleep(100);
-}
-
-/* Once per round: pages to the device, then all of them are touched. */
+/* Once per round: pages to the device, then all of them are touched. Between
+ * rounds one sleeps: nobody's waiting disturbs another's work. */
 static void fault_in_rounds(struct board *b)
 {
+	unsigned int me = atomic_fetch_add(&b->ready, 1);
 	struct area a;
+	char go;
 
 	area_init(&a, area_open_device(0), FAULT_NPAGES);
-	for (unsigned int i = 1; i <= bench_options.times; i++) {
+	for (unsigned int i = 0; i < bench_options.times; i++) {
 		area_command(&a, UHMM_DMIRROR_MIGRATE_TO_DEV, 0, FAULT_NPAGES);
-		atomic_fetch_add(&b->ready, 1);
-		wait_for(&b->round, i);
+		if (write(b->done_fd[1], "", 1) != 1 ||
+		    read(b->go_fd[0], &go, 1) != 1)
+			bench_die("pipe");
+		b->from_ns[me] = bench_now_ns();
 		area_touch(&a, 0, FAULT_NPAGES, true);
-		atomic_fetch_add(&b->done, 1);
+		b->to_ns[me] = bench_now_ns();
+		if (write(b->done_fd[1], "", 1) != 1)
+			bench_die("pipe");
 	}
 }
 
-static void run_rounds(struct bench *b, struct board *board, unsigned int n)
+static void collect(const struct board *b, unsigned int n)
 {
-	for (unsigned int i = 1; i <= bench_options.times; i++) {
-		uint64_t from;
+	char done;
 
-		wait_for(&board->ready, i * n);
+	while (n--)
+		if (read(b->done_fd[0], &done, 1) != 1)
+			bench_die("pipe");
+}
+
+/* From the first one's begin to the last one's end. */
+static uint64_t span_ns(const struct board *b, unsigned int n)
+{
+	uint64_t from = UINT64_MAX, to = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		from = b->from_ns[i] < from ? b->from_ns[i] : from;
+		to = b->to_ns[i] > to ? b->to_ns[i] : to;
+	}
+	return to - from;
+}
+
+static void run_rounds(struct bench *b, const struct board *board,
+		       unsigned int n)
+{
+	static const char go[NPROCS_MAX];
+
+	for (unsigned int i = 0; i < bench_options.times; i++) {
+		collect(board, n);
 		bench_yardstick(b);
-		from = bench_now_ns();
-		atomic_store(&board->round, i);
-		while (atomic_load(&board->done) < i * n)
-			usleep(50);
-		bench_add(b, from, (uint64_t)n * FAULT_NPAGES);
+		if (write(board->go_fd[1], go, n) != (ssize_t)n)
+			bench_die("pipe");
+		collect(board, n);
+		bench_add_ns(b, (double)span_ns(board, n) /
+					(n * (double)FAULT_NPAGES));
 	}
 }
 
@@ -121,12 +144,15 @@ static void run_rounds(struct bench *b, struct board *board, unsigned int n)
 static void measure_scale(const char *name, unsigned int n)
 {
 	struct bench b = { .name = name, .unit = "fault" };
-	struct board *board = make_board();
 	double copy[BENCH_SAMPLES_MAX];
+	struct board *board;
 	char extra[64];
 
 	if (!bench_wants(name))
 		return;
+	board = make_board();
+	if (pipe(board->go_fd) || pipe(board->done_fd))
+		bench_die("pipe");
 	for (unsigned int i = 0; i < n; i++)
 		child(fault_in_rounds, board);
 	run_rounds(&b, board, n);
@@ -137,6 +163,10 @@ static void measure_scale(const char *name, unsigned int n)
 		 1e9 / bench_median(copy, b.n));
 	b.extra = extra;
 	bench_print(&b);
+	for (int i = 0; i < 2; i++) {
+		close(board->go_fd[i]);
+		close(board->done_fd[i]);
+	}
 	munmap(board, sizeof(*board));
 }
 

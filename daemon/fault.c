@@ -82,6 +82,7 @@ static void on_fault(struct session *s, const struct uffd_msg *msg)
 		};
 		if (s->uffd_features & UFFD_FEATURE_THREAD_ID)
 			job->tid = msg->arg.pagefault.feat.ptid;
+		near_client(&s->w->near, s->pid, job->tid);
 		session_get(s);
 		if (!co_spawn(&s->w->sched, serve, job))
 			return;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "channel.h"
 #include "daemon.h"
+#include "session.h"
 
 #define BACKLOG 128
 /* How often one asks whether somebody is there, and waits for an answer. */
@@ -228,20 +229,37 @@ bool listener_may_enter(int sock, unsigned int uid)
 	return false;
 }
 
-/* Connections of one process meet at one worker. */
-static struct worker *worker_for(struct daemon *d, int sock)
+/* The worker of the process @pid, which has a session; or the one with the
+ * fewest, so that programs are served side by side. */
+static struct worker *worker_for(struct daemon *d, uint32_t pid)
+{
+	unsigned int count[CONF_WORKERS_MAX] = { 0 }, best = 0;
+	struct uhmm_list *node;
+
+	UHMM_LIST_EACH(node, &d->sessions) {
+		const struct session *s =
+			UHMM_CONTAINER_OF(node, struct session, link);
+
+		if (s->state == SESSION_DEAD)
+			continue;
+		if (s->pid == pid)
+			return s->w;
+		count[s->w->index]++;
+	}
+	for (unsigned int i = 1; i < d->conf.nworkers; i++)
+		if (count[i] < count[best])
+			best = i;
+	return &d->worker[best];
+}
+
+static void let_in(struct daemon *d, int sock)
 {
 	struct ucred cred;
 
 	if (!peer_of(sock, &cred))
 		cred.pid = 0;
-	return &d->worker[(unsigned int)cred.pid % d->conf.nworkers];
-}
-
-static void let_in(struct daemon *d, int sock)
-{
 	if (!listener_may_enter(sock, geteuid()) ||
-	    channel_create(worker_for(d, sock), sock))
+	    channel_create(worker_for(d, (uint32_t)cred.pid), sock))
 		close(sock);
 }
 

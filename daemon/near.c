@@ -3,15 +3,18 @@
 #include "near.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/relax.h"
 #include "co.h"
 
 /* Rounds that soon after one another make a streak, and so many of them. */
@@ -43,6 +46,25 @@ static bool set_class(pid_t tid, int class)
 	return sched_setscheduler(tid, class, &param) == 0;
 }
 
+/*
+ * Would somebody else's thread have to wait if a worker and its program kept a
+ * CPU busy? Then no CPU is idle, waking costs little, and the idle class would
+ * get nothing. @asking: the caller runs, too.
+ */
+static bool is_crowded(const struct near_keeper *k, unsigned int asking)
+{
+	char text[64];
+	ssize_t n = pread(k->loadavg, text, sizeof(text) - 1, 0);
+	unsigned int running;
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	if (sscanf(text, "%*s %*s %*s %u/", &running) != 1)
+		return false;
+	return running > k->ncpus + asking;
+}
+
 /* ---- the worker's side ---- */
 
 /* What was the last streak like? Its worker goes on now. */
@@ -63,27 +85,92 @@ static void judge_last(struct near *n, uint64_t now)
 	atomic_fetch_add(&n->keeper->count.starved, 1);
 }
 
-static void begin(struct near *n)
+static bool bind_to(pid_t tid, int cpu)
+{
+	cpu_set_t only;
+
+	CPU_ZERO(&only);
+	CPU_SET(cpu, &only);
+	return sched_setaffinity(tid, sizeof(only), &only) == 0;
+}
+
+/* The CPU that whoever was served last is on or was on, or -1. */
+static int client_cpu(const struct near *n)
+{
+	char path[64], text[1024], *at;
+	int fd, cpu = -1;
+	ssize_t bytes;
+
+	if (!atomic_load(&n->tid)) {
+		cpu = atomic_load(&n->told);
+		return cpu < CPU_SETSIZE ? cpu : -1;
+	}
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat",
+		 atomic_load(&n->pid), atomic_load(&n->tid));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	bytes = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[bytes > 0 ? bytes : 0] = '\0';
+	/* field 39; the second, a name, ends with the last parenthesis */
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < 39; field++)
+		at = strchr(at + 1, ' ');
+	if (at && (sscanf(at, "%d", &cpu) != 1 || cpu >= CPU_SETSIZE))
+		cpu = -1;
+	return cpu;
+}
+
+/* Which kind of streak would be right? False: none */
+static bool choose(struct near *n)
+{
+	n->cpu = -1;
+	if (is_crowded(n->keeper, 0)) {
+		n->kind = NEAR_BY_FOLLOWING;
+		n->cpu = client_cpu(n);
+		return n->cpu >= 0;
+	}
+	n->kind = n->keeper->mode == NEAR_SPIN ? NEAR_BY_SPINNERS :
+						 NEAR_BY_CLASS;
+	return true;
+}
+
+/* The keeper knows already: what follows it can undo. */
+static void move_near(struct near *n)
 {
 	struct near_keeper *k = n->keeper;
-	cpu_set_t here;
+
+	switch (n->kind) {
+	case NEAR_BY_CLASS:
+		set_class(0, SCHED_IDLE);
+		break;
+	case NEAR_BY_SPINNERS:
+		atomic_fetch_add(&k->spin, 1);
+		futex_wake(&k->spin);
+		bind_to(0, sched_getcpu());
+		break;
+	case NEAR_BY_FOLLOWING:
+		if (CPU_ISSET(n->cpu, &n->cpus))
+			bind_to(0, n->cpu);
+		break;
+	}
+}
+
+static void begin(struct near *n, uint64_t now)
+{
+	struct near_keeper *k = n->keeper;
 
 	n->in_row = 0;
+	n->not_before_ns = now + PAUSE_MIN_NS;
+	if (!choose(n) ||
+	    sched_getaffinity(0, sizeof(n->cpus), &n->cpus) < 0)
+		return;
 	atomic_store(&n->settled, false);
 	atomic_store(&n->streak, true);
 	atomic_fetch_add(&k->count.streaks, 1);
 	atomic_fetch_add(&k->call, 1);
-	if (k->mode == NEAR_SPIN) {
-		CPU_ZERO(&here);
-		CPU_SET(sched_getcpu(), &here);
-		sched_getaffinity(0, sizeof(n->cpus), &n->cpus);
-		atomic_fetch_add(&k->spin, 1);
-		futex_wake(&k->spin);
-		sched_setaffinity(0, sizeof(here), &here);
-	}
 	futex_wake(&k->call);
-	if (k->mode == NEAR_IDLE)
-		set_class(0, SCHED_IDLE);
+	move_near(n);
 	/* until now the keeper would undo it again and again */
 	atomic_store(&n->settled, true);
 }
@@ -102,7 +189,7 @@ void near_served(struct near *n)
 	n->in_row = now - n->last_ns < SOON_NS ? n->in_row + 1 : 0;
 	n->last_ns = now;
 	if (n->in_row >= ROUNDS_MIN && now >= n->not_before_ns)
-		begin(n);
+		begin(n, now);
 }
 
 void near_join(struct near *n, struct near_keeper *k)
@@ -111,7 +198,7 @@ void near_join(struct near *n, struct near_keeper *k)
 
 	if (k->mode == NEAR_OFF)
 		return;
-	n->tid = (pid_t)syscall(SYS_gettid);
+	n->tid_own = (pid_t)syscall(SYS_gettid);
 	pthread_mutex_lock(&k->lock);
 	while (i < CONF_WORKERS_MAX && k->worker[i])
 		i++;
@@ -126,34 +213,55 @@ void near_join(struct near *n, struct near_keeper *k)
 
 static void end(struct near_keeper *k, struct near *n)
 {
-	if (k->mode == NEAR_IDLE)
-		set_class(n->tid, SCHED_OTHER);
+	if (n->kind == NEAR_BY_CLASS)
+		set_class(n->tid_own, SCHED_OTHER);
 	if (!atomic_load(&n->settled))
 		return;	/* it may just be about to: look again */
-	if (k->mode == NEAR_SPIN) {
-		sched_setaffinity(n->tid, sizeof(n->cpus), &n->cpus);
+	if (n->kind == NEAR_BY_SPINNERS)
 		atomic_fetch_sub(&k->spin, 1);
-	}
+	if (n->kind != NEAR_BY_CLASS)
+		sched_setaffinity(n->tid_own, sizeof(n->cpus), &n->cpus);
 	atomic_store(&n->ended_ns, co_now_ns());
 	atomic_store(&n->streak, false);
+}
+
+/* Is the program on another CPU now? */
+static void follow(struct near *n)
+{
+	int cpu = client_cpu(n);
+
+	if (cpu < 0 || cpu == n->cpu || !atomic_load(&n->settled) ||
+	    !CPU_ISSET(cpu, &n->cpus))
+		return;
+	n->cpu = cpu;
+	bind_to(n->tid_own, cpu);
+}
+
+/* One look at a worker that has a streak. */
+static void look_at(struct near_keeper *k, struct near *n, bool crowded)
+{
+	uint32_t served = atomic_load(&n->served);
+	bool rests = served == n->seen;
+
+	n->seen = served;
+	if (rests || crowded != (n->kind == NEAR_BY_FOLLOWING))
+		end(k, n);
+	else if (crowded)
+		follow(n);
 }
 
 /* Return: there are streaks */
 static bool look_around(struct near_keeper *k)
 {
-	bool any = false;
+	bool any = false, crowded = is_crowded(k, 1);
 
 	for (unsigned int i = 0; i < CONF_WORKERS_MAX; i++) {
 		struct near *n = k->worker[i];
-		uint32_t served;
 
 		if (!n || !near_is_streak(n))
 			continue;
 		any = true;
-		served = atomic_load(&n->served);
-		if (served == n->seen)
-			end(k, n);
-		n->seen = served;
+		look_at(k, n, crowded);
 	}
 	return any;
 }
@@ -196,15 +304,6 @@ static void *keep(void *arg)
 
 /* ---- spinners ---- */
 
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 static void *spin(void *arg)
 {
 	struct near_keeper *k = arg;
@@ -212,7 +311,7 @@ static void *spin(void *arg)
 	set_class(0, SCHED_IDLE);
 	while (!atomic_load_explicit(&k->stop, memory_order_relaxed)) {
 		if (atomic_load_explicit(&k->spin, memory_order_relaxed))
-			relax();
+			uhmm_cpu_relax();
 		else
 			futex_wait(&k->spin, 0);
 	}
@@ -310,6 +409,8 @@ int near_keeper_init(struct near_keeper *k, enum near_mode mode)
 	memset(k, 0, sizeof(*k));
 	pthread_mutex_init(&k->lock, NULL);
 	k->mode = mode == NEAR_AUTO ? best_mode() : mode;
+	k->loadavg = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+	k->ncpus = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
 	if (k->mode == NEAR_IDLE && !can_come_back()) {
 		uhmm_err("--near idle: leaving the idle class needs "
 			 "CAP_SYS_NICE or RLIMIT_NICE; use auto");
@@ -339,6 +440,9 @@ void near_keeper_fini(struct near_keeper *k)
 	}
 	if (k->nspinners)
 		end_spinners(k);
+	if (k->loadavg > 0)
+		close(k->loadavg);
+	k->loadavg = -1;
 }
 
 const char *near_mode_name(enum near_mode mode)

@@ -18,6 +18,13 @@
  * works on something long), it may not have another streak for a while, which
  * doubles each time. When there is no streak nobody wakes up for anything.
  *
+ * While more threads want to run than there are CPUs none is idle, and the idle
+ * class would get nothing. But to be woken on the other CPU still costs several
+ * times the work: so then the worker is bound to the CPU that the program was
+ * seen on, and the scheduler, with no idle CPU to choose, leaves the program
+ * there. The keeper looks again where it is. (With idle CPUs this makes the two
+ * chase each other.)
+ *
  * Leaving the idle class again needs a privilege (CAP_SYS_NICE, or a
  * RLIMIT_NICE of 20). Without it a streak has spinners instead: one thread of
  * the idle class on every CPU, so that none falls asleep, and the worker bound
@@ -44,15 +51,26 @@
 /** To keep more CPUs awake for one program is asking too much. */
 #define NEAR_SPINNERS_MAX 8
 
+/** What a streak is made with. */
+enum near_kind {
+	NEAR_BY_CLASS,
+	NEAR_BY_SPINNERS,
+	NEAR_BY_FOLLOWING,
+};
+
 /** A worker's part. Zeroed: never has a streak. */
 struct near {
 	struct near_keeper *keeper;
-	pid_t tid;
+	pid_t tid_own;			/* of the worker's thread */
 	_Atomic uint32_t served;	/* rounds of work done */
 	_Atomic bool streak;
 	_Atomic bool settled;		/* what a streak changes is changed */
 	_Atomic uint64_t ended_ns;	/* when the last streak did */
+	enum near_kind kind;
 	cpu_set_t cpus;			/* it may run on outside of a streak */
+	int cpu;			/* FOLLOWING: bound to this one */
+	_Atomic uint32_t pid, tid;	/* who was served last, 0: not known */
+	_Atomic int told;		/* the CPU it asked on, if tid is 0 */
 	/* the worker's own */
 	uint64_t last_ns;		/* of its last round */
 	uint32_t in_row;		/* rounds that came soon after another */
@@ -71,6 +89,8 @@ struct near_counters {
 struct near_keeper {
 	enum near_mode mode;		/* not AUTO */
 	struct near_counters count;
+	int loadavg;			/* /proc/loadavg */
+	unsigned int ncpus;
 	pthread_mutex_t lock;		/* covers worker[], ending streaks */
 	struct near *worker[CONF_WORKERS_MAX];
 	pthread_t thread;
@@ -99,6 +119,20 @@ void near_join(struct near *n, struct near_keeper *k);
 
 /** near_leave() - it is no longer; accepts one that never was */
 void near_leave(struct near *n);
+
+/** near_client() - it works for thread @tid of process @pid; 0: not known */
+static inline void near_client(struct near *n, uint32_t pid, uint32_t tid)
+{
+	atomic_store_explicit(&n->pid, pid, memory_order_relaxed);
+	atomic_store_explicit(&n->tid, tid, memory_order_relaxed);
+}
+
+/** near_told() - it works for who asked on @cpu; -1: not known */
+static inline void near_told(struct near *n, int cpu)
+{
+	atomic_store_explicit(&n->told, cpu, memory_order_relaxed);
+	atomic_store_explicit(&n->tid, 0, memory_order_relaxed);
+}
 
 /** near_served() - the worker did something that a program waited for */
 void near_served(struct near *n);

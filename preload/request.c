@@ -6,6 +6,14 @@
 #include "converse.h"
 #include "session.h"
 
+/* Where the daemon best is when it answers; -1: not known. */
+static int this_cpu(void)
+{
+	unsigned int cpu;
+
+	return uhmm_sys3(SYS_getcpu, uhmm_ptr(&cpu), 0, 0) ? -1 : (int)cpu;
+}
+
 static int request_in(const struct uhmm_session_ref *ref,
 		      struct uhmm_wire_msg *msg, int *fd)
 {
@@ -16,6 +24,7 @@ static int request_in(const struct uhmm_session_ref *ref,
 	if (err)
 		return err;
 	msg->header.seq = ++ch->seq;
+	msg->header.cpu = 1 + this_cpu();
 	err = uhmm_converse(ch->own.fd, msg, NULL, &got);
 	uhmm_channel_put(ch, err && err != -EMFILE);
 	if (err)

@@ -323,7 +323,7 @@ static bool header_ok(const struct uhmm_wire_header *h)
 		return false;
 	if (h->flags & UHMM_WIRE_REPLY)
 		return h->error <= 0 && h->error >= -4095;
-	return h->error == 0;
+	return h->cpu >= 0;
 }
 
 int uhmm_wire_check(const struct uhmm_wire_msg *msg, size_t bytes,
@@ -339,7 +339,7 @@ int uhmm_wire_check(const struct uhmm_wire_msg *msg, size_t bytes,
 	reply = h->flags & UHMM_WIRE_REPLY;
 	if (!kind || bytes != uhmm_wire_bytes(h->id, reply))
 		return -EPROTO;
-	if (nfds != (h->error ? 0 : kind->nfds[reply]))
+	if (nfds != (reply && h->error ? 0 : kind->nfds[reply]))
 		return -EPROTO;
 	return (reply ? reply_ok(msg) : request_ok(msg)) ? 0 : -EPROTO;
 }

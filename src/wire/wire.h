@@ -24,7 +24,7 @@
 #include <uhmm/types.h>
 
 #define UHMM_WIRE_MAGIC 0x6d6d6875u	/* "uhmm" */
-#define UHMM_WIRE_VERSION 2u
+#define UHMM_WIRE_VERSION 3u
 #define UHMM_WIRE_FDS_MAX 8
 #define UHMM_WIRE_RANGES_MAX 64
 
@@ -34,7 +34,11 @@ struct uhmm_wire_header {
 	uint16_t id;		/* from wire_msgs.def */
 	uint16_t flags;		/* enum uhmm_wire_flags */
 	uint32_t seq;		/* reply quotes the request's */
-	int32_t error;		/* reply: 0 or -errno; request: 0 */
+	union {
+		int32_t error;	/* reply: 0 or -errno */
+		int32_t cpu;	/* request: 1 + the CPU that it was made on, a
+				 * hint; 0: not said */
+	};
 };
 
 enum uhmm_wire_flags {
