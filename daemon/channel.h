@@ -63,6 +63,7 @@ struct channel {
 	bool closed;		/* fd is no more */
 	bool killed;		/* what still comes in is not looked at */
 	unsigned int preparing;	/* forks it prepared (fork.h) */
+	unsigned int announced;	/* forks of which the kernel will tell */
 	struct request rq;	/* the one under way, if rq.busy */
 	struct channel_hands hands;
 };

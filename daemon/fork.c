@@ -19,12 +19,17 @@
 #include "fault.h"
 #include "mm/coherent.h"
 #include "session.h"
+#include "sys/maps.h"
 #include "sys/pagesize.h"
 #include "sys/ptes.h"
 #include "sys/uffd.h"
 
 /* Pages tried of each candidate before it is held for another's. */
 #define PROBE_PAGES 64
+
+/* How long a child whose fork was announced may take to say hello, before who
+ * needs it goes on without. */
+#define HELLO_NS UINT64_C(3000000000)
 
 static struct uhmm_range whole_mm(void)
 {
@@ -54,6 +59,9 @@ void fork_seen(struct session *parent, int uffd)
 	}
 	s->forks.parent = parent->ref;
 	s->forks.unclaimed = true;
+	s->mm->bare = true;
+	s->mm->coming = parent->forks.announced > 0;
+	s->forks.since_ns = co_now_ns();
 	session_set_state(s, SESSION_FORKED);
 	session_dbg(parent, "forked session=%u", s->ref.slot);
 	err = uhmm_event_fork(parent->mm, s->mm);
@@ -105,6 +113,8 @@ static void adopt(struct session *s, const struct uhmm_engine_fds *fds,
 	s->pid = pid;
 	uhmm_engine_adopt(s->engine, &s->fds);
 	session_set_state(s, SESSION_LIVE);
+	s->mm->bare = false;
+	s->mm->core->ops->wake(s->mm->core, s->mm);
 	session_get(s);
 	if (co_spawn(&s->w->sched, watch_exit, s))
 		session_put(s);
@@ -162,6 +172,14 @@ static bool adopt_by_thread(struct session *s, uint32_t tid)
 	if (fds.pidfd >= 0)
 		close(fds.pidfd);
 	return false;
+}
+
+void fork_look(struct session *s)
+{
+	if (!s->mm->coming || co_now_ns() - s->forks.since_ns < HELLO_NS)
+		return;
+	s->mm->coming = false;
+	s->mm->core->ops->wake(s->mm->core, s->mm);
 }
 
 /* ---- faults meanwhile ---- */
@@ -226,8 +244,9 @@ static int protect(struct session *s, uhmm_vpn_t vpn, bool on)
 	return err;
 }
 
-/* Does the page flip in @pagemap when we flip it through @s? */
-static bool flips(struct session *s, int pagemap, uhmm_vpn_t vpn)
+/* Does the page flip in @pagemap when we flip it through @s? 1; 0; -1: it
+ * cannot be flipped */
+static int flips(struct session *s, int pagemap, uhmm_vpn_t vpn)
 {
 	const uint64_t seen = UHMM_PM_UFFD_WP | UHMM_PM_SWAP;
 	const struct uhmm_ptes ptes = { .fd = pagemap };
@@ -236,25 +255,44 @@ static bool flips(struct session *s, int pagemap, uhmm_vpn_t vpn)
 	bool was;
 
 	if (uhmm_ptes_raw(&ptes, r, &before))
-		return false;
+		return 0;
 	was = before & UHMM_PM_UFFD_WP;
-	if (protect(s, vpn, !was) || uhmm_ptes_raw(&ptes, r, &during))
-		return false;
+	if (protect(s, vpn, !was))
+		return -1;
+	if (uhmm_ptes_raw(&ptes, r, &during))
+		return 0;
 	return !protect(s, vpn, was) && ((before ^ during) & seen);
 }
 
-/* Is @pagemap of the mm that @s serves? (yields) */
-static bool is_same_mm(struct session *s, int pagemap)
+/* What is watched in another way (shared memory) cannot be protected: the first
+ * page behind the mapping of @vpn. */
+static uhmm_vpn_t behind_mapping(int fd, uhmm_vpn_t vpn)
+{
+	struct uhmm_maps maps;
+	struct uhmm_vma vma;
+
+	uhmm_maps_init(&maps, fd);
+	if (uhmm_maps_find(&maps, vpn, &vma) ||
+	    !uhmm_range_has(vma.range, vpn))
+		return UHMM_VPN(vpn.val + 1);
+	return vma.range.end;
+}
+
+/* Are @fds of the mm that @s serves? (yields) */
+static bool is_same_mm(struct session *s, const struct uhmm_engine_fds *fds)
 {
 	struct uhmm_range rest = whole_mm(), piece;
 	unsigned int tries = 0;
 
 	while (s->state != SESSION_DEAD && tries < PROBE_PAGES &&
 	       uhmm_engine_next_trapped(s->engine, rest, &piece)) {
-		if (flips(s, pagemap, piece.start))
+		int flip = flips(s, fds->pagemap, piece.start);
+
+		if (flip > 0)
 			return true;
 		tries++;
-		rest.start.val = piece.start.val + 1;
+		rest.start = flip < 0 ? behind_mapping(fds->maps, piece.start) :
+					UHMM_VPN(piece.start.val + 1);
 	}
 	return false;
 }
@@ -298,7 +336,7 @@ struct session *fork_claim(struct daemon *d, const struct uhmm_msg_hello *m,
 		    s->forks.parent.generation != parent.generation)
 			continue;
 		session_get(s);
-		same = is_same_mm(s, parts->fds.pagemap) &&
+		same = is_same_mm(s, &parts->fds) &&
 		       s->forks.unclaimed && session_is_open(s);
 		session_put(s);
 		if (!same)
@@ -367,9 +405,14 @@ static void finish(struct channel *ch)
 
 /* What is exclusive comes back; the bytes of device pages that both will have
  * leave the window that only one has; pages that both will have are read-only
- * from now on. A program whose system calls cannot wait for us would see them fail instead: it shares nothing. */
-static int share(struct session *s)
+ * from now on. A program whose system calls cannot wait for us would see them
+ * fail instead: it shares nothing. */
+static int share(struct channel *ch)
 {
+	struct session *s = ch->session;
+
+	ch->announced++;
+	s->forks.announced++;
 	if (s->hello_flags & UHMM_HELLO_USER_MODE_ONLY)
 		return 0;
 	if (s->d->core.hmm.exclusive) {
@@ -384,6 +427,29 @@ static int share(struct session *s)
 	return uhmm_mm_share(s->mm, s->own);
 }
 
+static void forget_announced(struct channel *ch)
+{
+	ch->announced--;
+	ch->session->forks.announced--;
+}
+
+/* What was announced last has happened. It may have been on another channel. */
+static int over(struct channel *ch)
+{
+	struct session *s = ch->session;
+	struct uhmm_list *node;
+
+	if (!ch->announced)
+		UHMM_LIST_EACH(node, &s->channels) {
+			ch = UHMM_CONTAINER_OF(node, struct channel, link);
+			if (ch->announced)
+				break;
+		}
+	if (ch->announced)
+		forget_announced(ch);
+	return s->forks.announced ? 0 : uhmm_mm_shared(s->mm);
+}
+
 int fork_request(struct request *rq)
 {
 	struct channel *ch = rq->ch;
@@ -391,12 +457,12 @@ int fork_request(struct request *rq)
 
 	if (rq->msg.body.fork.phase != UHMM_FORK_PREPARE) {
 		fork_release(ch);
-		return 0;
+		return is_told(ch->session) ? over(ch) : 0;
 	}
 	if (!is_told(ch->session))
 		return prepare(ch);
 	err = uhmm_engine_fences(ch->session->engine) ? clear_fences(ch) : 0;
-	return err ? err : share(ch->session);
+	return err ? err : share(ch);
 }
 
 /* The thread that began may have got another channel since: which of them
@@ -424,6 +490,8 @@ void fork_channel_closed(struct channel *ch)
 {
 	while (ch->preparing)
 		finish(ch);
+	while (ch->announced)
+		forget_announced(ch);
 }
 
 struct session *fork_begin_call(struct daemon *d, struct slot_ref owner)

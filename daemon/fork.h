@@ -46,6 +46,9 @@ struct uhmm_msg_hello;
 /** fork_seen() - event: @parent forked, @uffd is the child's; owned by us */
 void fork_seen(struct session *parent, int uffd);
 
+/** fork_look() - (now and then) is a child late that should have said hello? */
+void fork_look(struct session *s);
+
 /** fork_is_bare() - a child we know nothing of but its userfaultfd? */
 bool fork_is_bare(const struct session *s);
 

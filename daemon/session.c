@@ -14,6 +14,7 @@
 #include "channel.h"
 #include "daemon.h"
 #include "fault.h"
+#include "fork.h"
 #include "hands.h"
 #include "sys/pagesize.h"
 #include "sys/ptes.h"
@@ -377,6 +378,7 @@ static void watch_job(void *arg)
 		co_yield_until(co_now_ns() + WATCH_NS);
 		if (s->state != SESSION_DEAD && !session_is_alive(s))
 			session_gone(s);
+		fork_look(s);
 		if (s->d->stopping && s->state == SESSION_FORKED)
 			session_fail(s);
 	}

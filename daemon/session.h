@@ -57,6 +57,8 @@ struct session_forks {
 	struct co_queue over;		/* wait until no fork is prepared */
 	struct co_queue idle;		/* wait until no call is under way */
 	struct slot_ref parent;		/* session this one was forked from */
+	unsigned int announced;		/* of those told by the kernel */
+	uint64_t since_ns;		/* when this one was forked */
 	bool unclaimed;			/* it has not said hello yet */
 	bool broken;			/* it lacks entries: must not run on */
 };

@@ -92,6 +92,14 @@ struct uhmm_restore {
 					 * by forks */
 };
 
+struct uhmm_sharer;
+
+/** Who has pages of a migration, too, by a fork; the library's (all zero: nobody) */
+struct uhmm_sharers {
+	struct uhmm_sharer *sharer;	/* one page of one mm each */
+	uint32_t n, room;
+};
+
 /** struct uhmm_migrate_vma - one migration of [start, end), in one VMA */
 struct uhmm_migrate_vma {
 	struct uhmm_mm *mm;		/* (in) */
@@ -112,9 +120,12 @@ struct uhmm_migrate_vma {
 	uint64_t protected_by_us[UHMM_MIGRATE_NPAGES_MAX / 64];
 	/* one bit per page: no fork shares it */
 	uint64_t exclusive[UHMM_MIGRATE_NPAGES_MAX / 64];
+	/* one bit per page: others have it, too, and give it up as well */
+	uint64_t shared[UHMM_MIGRATE_NPAGES_MAX / 64];
 	/* one bit per page: it need not be taken to be a coherent device's */
 	uint64_t in_place[UHMM_MIGRATE_NPAGES_MAX / 64];
 	struct uhmm_restore restore;	/* device pages on their way */
+	struct uhmm_sharers sharers;	/* who has pages of the flight, too */
 };
 
 UHMM_EXPORTS_BEGIN

@@ -41,6 +41,12 @@ enum uhmm_run_flags {
 				 * can see to that.
 				 * give: one PMD shall map it, where that can be
 				 * had; base pages are no error. */
+	UHMM_RUN_SHARED = 1 << 3, /* take: other mms share the pages: the bytes
+				 * go where all of them can be given them */
+	UHMM_RUN_SAME = 1 << 4,	/* take: another mm that shares the pages was
+				 * the first, so that their bytes are there
+				 * already; the run ends with -EILSEQ at the
+				 * first page that is not the same */
 	UHMM_RUN_AT_ONCE = 1 << 5,	/* take: only what the CPU loses in one
 				 * step that fails when the program changes its
 				 * mappings at that moment; -EOPNOTSUPP what
@@ -115,6 +121,11 @@ struct uhmm_mm_ops {
 
 	/** is_watched() - is @vpn watched, or trapped? */
 	bool (*is_watched)(void *ctx, uhmm_vpn_t vpn);
+
+	/** next_watched() - the first piece of @r that is watched, or trapped;
+	 *  false: there is none */
+	bool (*next_watched)(void *ctx, struct uhmm_range r,
+			     struct uhmm_range *piece);
 
 	/** is_forked() - would a fork copy @vpn? (MADV_DONTFORK) */
 	bool (*is_forked)(void *ctx, uhmm_vpn_t vpn);

@@ -4,8 +4,10 @@
  * After a fork the kernel has every private page read-only in parent and child
  * until it is written, and a snapshot shows that. The page table's own write
  * bit cannot be seen from outside, ours can: so private pages are protected
- * before the fork, and the child inherits that.
- * Kernel: copy_present_ptes(), wrprotect.
+ * before the fork, and the child inherits that. They get numbers (mm/kin.h).
+ * A mapping without any page of its own the kernel leaves to be faulted in by
+ * the child, unless somebody write-protects it: so it is not watched meanwhile.
+ * Kernel: copy_present_ptes(), wrprotect, vma_needs_copy().
  */
 #ifndef UHMM_SHARE_H
 #define UHMM_SHARE_H
@@ -21,6 +23,10 @@ UHMM_EXPORTS_BEGIN
  * Return: 0; -ENOMEM; -ESRCH
  */
 UHMM_CHECKED int uhmm_mm_share(struct uhmm_mm *mm, struct uhmm_range except);
+
+/** uhmm_mm_shared() - (yields) the fork is over: what was not watched while it
+ *  was is again. 0; -ENOMEM; -ESRCH */
+UHMM_CHECKED int uhmm_mm_shared(struct uhmm_mm *mm);
 
 UHMM_EXPORTS_END
 

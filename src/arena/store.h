@@ -90,7 +90,7 @@ struct uhmm_store_header {
 };
 
 #define UHMM_STORE_MAGIC UINT64_C(0x316d726f74736875)
-#define UHMM_STORE_VERSION 1
+#define UHMM_STORE_VERSION 2
 #define UHMM_STORE_PAGE_BYTES 4096
 
 /** A store as this process sees it. */

@@ -29,6 +29,8 @@ struct check {
 	uint64_t nodes, rmaps;		/* seen */
 	uint64_t leaves, mappings;	/* of device pages */
 	uint64_t migrating;		/* of the mm at hand */
+	bool numbers;			/* the table at hand has no leaves but
+					 * numbers (kin.h) */
 	uint64_t unmapped;
 };
 
@@ -284,9 +286,11 @@ static int check_node(struct check *c, uint32_t slot, uint64_t link,
 			continue;
 		used++;
 		*count += level == 0;
-		rc = level ? check_node(c, slot, node[i], level - 1, vpn,
-					count) :
-			     check_leaf(c, slot, vpn,
+		if (level)
+			rc = check_node(c, slot, node[i], level - 1, vpn,
+					count);
+		else if (!c->numbers)
+			rc = check_leaf(c, slot, vpn,
 					(uhmm_softleaf_t){ node[i] });
 		if (rc < 0)
 			return rc;
@@ -298,22 +302,39 @@ static int check_node(struct check *c, uint32_t slot, uint64_t link,
 	return 0;
 }
 
+static int check_table(struct check *c, uint32_t slot,
+		       const struct uhmm_table *t)
+{
+	uint64_t count = 0;
+	int rc = 0;
+
+	if (t->root)
+		rc = check_node(c, slot, t->root, UHMM_TABLE_LEVELS - 1, 0,
+				&count);
+	if (rc < 0)
+		return rc;
+	if (count != t->count)
+		return fail(c, "mm %" PRIu32 ": %" PRIu64 " %s, %" PRIu64
+			    " counted", slot, count,
+			    c->numbers ? "numbers" : "entries", t->count);
+	return 0;
+}
+
 static int check_mm(struct check *c, uint32_t slot)
 {
 	const struct uhmm_mm_record *mm =
 		uhmm_slab_at(c->store, UHMM_SLAB_MM, slot);
-	uint64_t count = 0;
-	int rc = 0;
+	int rc;
 
 	c->migrating = 0;
-	if (mm->shadow.root)
-		rc = check_node(c, slot, mm->shadow.root,
-				UHMM_TABLE_LEVELS - 1, 0, &count);
+	c->numbers = false;
+	rc = check_table(c, slot, &mm->shadow);
 	if (rc < 0)
 		return rc;
-	if (count != mm->shadow.count)
-		return fail(c, "mm %" PRIu32 ": %" PRIu64 " entries, %" PRIu64
-			    " counted", slot, count, mm->shadow.count);
+	c->numbers = true;
+	rc = check_table(c, slot, &mm->kin);
+	if (rc < 0)
+		return rc;
 	if (c->migrating != mm->migrating)
 		return fail(c, "mm %" PRIu32 ": %" PRIu64
 			    " entries migrating, %" PRIu64 " counted", slot,

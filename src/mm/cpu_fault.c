@@ -7,21 +7,26 @@
 
 #include <uhmm/migrate.h>
 
-#include "mm/coherent.h"
+#include "mm/cow.h"
 #include "mm/mm.h"
 #include "mm/unit.h"
 
 /* How often one looks again before the CPU itself has to. */
 #define TRIES 64
 
-/* What a write to the page at @vpn, of which the CPU has @pte, frees of write
- * protection: a huge page that nobody shares is freed as one. */
-static struct uhmm_range freed_by_write(uhmm_vpn_t vpn, uint8_t pte)
+/* A page that is there may be written again; a huge one that is nobody else's
+ * all of it. */
+static int let_write(struct uhmm_mm *mm, uhmm_vpn_t vpn, uint8_t pte)
 {
-	const uint8_t both = UHMM_PTE_HUGE | UHMM_PTE_EXCLUSIVE;
+	struct uhmm_range r = uhmm_range_of(vpn, 1);
 
-	return (pte & both) == both ? uhmm_unit_range(vpn) :
-				      uhmm_range_of(vpn, 1);
+	if ((pte & UHMM_PTE_HUGE) && !uhmm_cow_is_copied(mm, vpn, pte))
+		r = uhmm_unit_range(vpn);
+	if (uhmm_range_npages(r) > 1)
+		uhmm_kin_drop(mm, r);
+	else
+		uhmm_cow_break(mm, r, &pte);
+	return mm->ops->unprotect(mm->ops_ctx, r);
 }
 
 /*
@@ -39,12 +44,11 @@ static int settle_ordinary(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write,
 
 	if (err)
 		return err;
-	if (!(pte & UHMM_PTE_PRESENT))
-		return mm->ops->give_zero(mm->ops_ctx, vpn, write || zeros);
-	if (!write)
-		return mm->ops->let_read(mm->ops_ctx, r);
-	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_CLEAR, NULL);
-	return mm->ops->unprotect(mm->ops_ctx, freed_by_write(vpn, pte));
+	if (pte & UHMM_PTE_PRESENT)
+		return write ? let_write(mm, vpn, pte) :
+			       mm->ops->let_read(mm->ops_ctx, r);
+	uhmm_kin_drop(mm, r);
+	return mm->ops->give_zero(mm->ops_ctx, vpn, write || zeros);
 }
 
 /* A page of a coherent device, which is there unless the program's mappings
@@ -53,8 +57,6 @@ static int settle_coherent(struct uhmm_mm *mm, uhmm_vpn_t vpn, bool write)
 {
 	int err;
 
-	if (write)
-		uhmm_coherent_break(mm, uhmm_range_of(vpn, 1));
 	err = settle_ordinary(mm, vpn, write, true);
 	if (!err)
 		uhmm_mm_settle(mm);

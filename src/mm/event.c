@@ -68,6 +68,7 @@ void uhmm_event_remap(struct uhmm_mm *mm, uhmm_vpn_t from, uhmm_vpn_t to,
 	uhmm_mm_invalidate(mm, target, UHMM_NOTIFY_UNMAP, NULL);
 	uhmm_mm_invalidate(mm, old, UHMM_NOTIFY_UNMAP, NULL);
 	split_for_remap(mm, old, to);
+	uhmm_kin_move(mm, old, to);
 	tell_flights(mm, old, to);
 	uhmm_restore_moved(mm, old, to);
 	if (!uhmm_shadow_move(&mm->core->store, mm->slot, from, to, npages))
@@ -153,6 +154,8 @@ int uhmm_event_fork(struct uhmm_mm *parent, struct uhmm_mm *child)
 	uhmm_vpn_t end = UHMM_VPN(UINT64_C(1) << UHMM_TABLE_INDEX_BITS);
 	uhmm_softleaf_t leaf;
 
+	if (uhmm_kin_fork(parent, child))
+		uhmm_kin_drop(child, (struct uhmm_range){ vpn, end });
 	for (; uhmm_shadow_next(store, parent->slot, &vpn, end, &leaf);
 	     vpn.val++) {
 		uhmm_softleaf_t shared;
@@ -162,6 +165,9 @@ int uhmm_event_fork(struct uhmm_mm *parent, struct uhmm_mm *child)
 			leaf = uhmm_mm_leaf(parent, vpn);
 		}
 		shared = shared_by_fork(parent->core, leaf);
+		/* on its way to a device it leaves the child behind */
+		if (uhmm_softleaf_is_none(shared))
+			uhmm_kin_drop(child, uhmm_range_of(vpn, 1));
 		if (uhmm_softleaf_is_none(shared) ||
 		    !parent->ops->is_forked(parent->ops_ctx, vpn))
 			continue;

@@ -80,6 +80,7 @@ static int fault_in(struct uhmm_mm *mm, struct uhmm_range r)
 		return -ESRCH;
 	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_EXCLUSIVE, NULL);
 	uhmm_coherent_break(mm, r);
+	uhmm_kin_drop(mm, r);
 	return mm->ops->fault_in(mm->ops_ctx, r, true);
 }
 

@@ -58,16 +58,27 @@ int uhmm_flight_board(struct uhmm_mm *mm, uint32_t index, uint64_t i)
 				       number_of(index, i), true));
 }
 
+int uhmm_flight_board_sharer(struct uhmm_mm *mm, uhmm_vpn_t vpn, uint32_t index,
+			     uint64_t i)
+{
+	return uhmm_shadow_set(&mm->core->store, mm->slot, vpn,
+			       uhmm_softleaf_mk_migration_from_flight(
+				       number_of(index, i), false));
+}
+
+bool uhmm_flight_has(uhmm_softleaf_t leaf, uint32_t index, uint64_t i)
+{
+	return is_proper(leaf) &&
+	       uhmm_softleaf_offset(leaf) == number_of(index, i);
+}
+
 uhmm_softleaf_t uhmm_flight_entry(struct uhmm_mm *mm, uint32_t index,
 				  uint64_t i)
 {
 	uhmm_vpn_t vpn = UHMM_VPN(uhmm_flight_at(mm->core, index)->page[i].vpn);
 	uhmm_softleaf_t leaf = uhmm_mm_leaf(mm, vpn);
 
-	if (!is_proper(leaf) ||
-	    uhmm_softleaf_offset(leaf) != number_of(index, i))
-		return uhmm_softleaf_none();
-	return leaf;
+	return uhmm_flight_has(leaf, index, i) ? leaf : uhmm_softleaf_none();
 }
 
 bool uhmm_flight_is_still(struct uhmm_mm *mm, uint32_t index, uint64_t i)
@@ -97,6 +108,9 @@ void uhmm_flight_land(struct uhmm_mm *mm, uint32_t index, uint64_t i,
 	int err;
 
 	assert(!uhmm_softleaf_is_none(uhmm_flight_entry(mm, index, i)));
+	if (write)
+		uhmm_kin_drop(mm, uhmm_range_of(
+					  UHMM_VPN(flight->page[i].vpn), 1));
 	if (flight->forked)
 		bits &= ~(unsigned int)UHMM_SOFTLEAF_EXCLUSIVE;
 	err = uhmm_shadow_set(&mm->core->store, mm->slot,
@@ -159,17 +173,22 @@ static bool is_there(struct uhmm_mm *mm, uhmm_vpn_t vpn)
 	       (pte & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP));
 }
 
-/* The entry @leaf of a child becomes what it stands for. 0; -ENOMEM */
+/* The entry @leaf of another mm becomes what it stands for: of a coherent
+ * device, when its CPU has the page; else when it has not. 0; -ENOMEM */
 static int settle_entry(struct uhmm_mm *mm, uhmm_vpn_t vpn,
 			uhmm_softleaf_t leaf)
 {
 	struct uhmm_core *core = mm->core;
 	uint64_t i;
 	uhmm_dpfn_t dpfn = UHMM_DPFN(flight_of(core, leaf, &i)->page[i].dpfn);
+	bool coherent = dpfn.val && uhmm_pagemap_type_of(core, dpfn) ==
+					    UHMM_MEMORY_DEVICE_COHERENT;
 
 	if (!dpfn.val || mm->gone ||
 	    (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED) ||
-	    is_there(mm, vpn)) {
+	    is_there(mm, vpn) != coherent) {
+		if (dpfn.val)
+			uhmm_kin_drop(mm, uhmm_range_of(vpn, 1));
 		uhmm_shadow_clear(&core->store, mm->slot, vpn);
 		return 0;
 	}
@@ -177,8 +196,7 @@ static int settle_entry(struct uhmm_mm *mm, uhmm_vpn_t vpn,
 			       uhmm_pagemap_leaf(core, dpfn, false));
 }
 
-/* Every entry of flight @index that @mm has. */
-static void settle_child(struct uhmm_mm *mm, uint32_t index)
+void uhmm_flight_settle(struct uhmm_mm *mm, uint32_t index)
 {
 	uhmm_vpn_t vpn = UHMM_VPN(0);
 	uhmm_vpn_t end = UHMM_VPN(UINT64_C(1) << UHMM_TABLE_INDEX_BITS);
@@ -205,9 +223,10 @@ void uhmm_flight_end(struct uhmm_mm *mm, uint32_t index)
 
 	if (flight->forked)
 		UHMM_LIST_EACH(node, &mm->core->mms)
-			settle_child(UHMM_CONTAINER_OF(node, struct uhmm_mm,
-						       link),
-				     index);
+			uhmm_flight_settle(UHMM_CONTAINER_OF(node,
+							     struct uhmm_mm,
+							     link),
+					   index);
 	for (uint32_t i = 0; i < flight->npages; i++) {
 		uhmm_dpfn_t dpfn = UHMM_DPFN(flight->page[i].dpfn);
 

@@ -56,6 +56,16 @@ UHMM_CHECKED int uhmm_flight_board(struct uhmm_mm *mm, uint32_t index,
 				   uint64_t i);
 
 /**
+ * uhmm_flight_board_sharer() - the same for @vpn of another mm, which has page
+ * @i, too
+ */
+UHMM_CHECKED int uhmm_flight_board_sharer(struct uhmm_mm *mm, uhmm_vpn_t vpn,
+					  uint32_t index, uint64_t i);
+
+/** uhmm_flight_has() - is @leaf the entry of page @i of flight @index? */
+bool uhmm_flight_has(uhmm_softleaf_t leaf, uint32_t index, uint64_t i);
+
+/**
  * uhmm_flight_entry() - the entry of page @i, wherever it is mapped now, or
  * none when it is not on board
  */
@@ -88,6 +98,12 @@ uhmm_softleaf_t uhmm_flight_forked(struct uhmm_core *core,
 
 /** uhmm_flight_moved() - a migration entry proper of @mm moved to @to (mremap) */
 void uhmm_flight_moved(struct uhmm_mm *mm, uhmm_softleaf_t leaf, uhmm_vpn_t to);
+
+/**
+ * uhmm_flight_settle() - every entry that @mm, which is not the flight's own,
+ * has of flight @index becomes what it stands for
+ */
+void uhmm_flight_settle(struct uhmm_mm *mm, uint32_t index);
 
 /**
  * uhmm_flight_end() - every page of @mm has left or landed: those who were

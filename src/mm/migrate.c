@@ -17,10 +17,12 @@
 
 #include <uhmm/gup.h>
 
+#include "mm/file_rmap.h"
 #include "mm/flight.h"
 #include "mm/migrate_unit.h"
 #include "mm/mm.h"
 #include "mm/restore.h"
+#include "mm/sharers.h"
 #include "mm/unit.h"
 
 /* Runs handed to the engine in one call. */
@@ -91,22 +93,21 @@ static int find_vma(struct uhmm_migrate_vma *args)
 	return 0;
 }
 
-/* Lock a device page, or the @unit that begins with it, in every mm; those
- * that share it are told. */
+/* Lock a device page, or the @unit that begins with it, in every mm; when there
+ * are others, mirrors are told as by a walk of the reverse map. */
 static int lock_device_page(struct uhmm_migrate_vma *args, uhmm_dpfn_t dpfn,
 			    bool unit)
 {
 	struct uhmm_restore *restore = &args->restore;
+	struct uhmm_core *core = args->mm->core;
 	uint32_t before = restore->nlegs;
-	int err = unit ? uhmm_restore_lock_unit(restore, args->mm->core, dpfn) :
-			 uhmm_restore_lock(restore, args->mm->core, dpfn);
+	int err = unit ? uhmm_restore_lock_unit(restore, core, dpfn) :
+			 uhmm_restore_lock(restore, core, dpfn);
 
 	for (uint32_t i = before; i < restore->nlegs; i++)
-		if (restore->leg[i].mm != args->mm)
-			uhmm_mm_invalidate(
-				restore->leg[i].mm,
-				uhmm_range_of(restore->leg[i].at.vpn, 1),
-				UHMM_NOTIFY_MIGRATE, NULL);
+		if (uhmm_page_mapcount(&core->store, restore->leg[i].dpfn) > 1)
+			uhmm_kin_tell(restore->leg[i].mm,
+				      restore->leg[i].at.vpn);
 	return err;
 }
 
@@ -225,8 +226,10 @@ static void leave_all(struct uhmm_migrate_vma *args)
 		return;
 	for (uint64_t i = 0; i < npages_of(args); i++)
 		uhmm_flight_leave(mm, args->flight, i);
+	uhmm_sharers_leave(args);
 	uhmm_flight_end(mm, args->flight);
 	args->flight = 0;
+	uhmm_sharers_fini(&args->sharers);
 	mm->core->ops->wake(mm->core, mm);
 	uhmm_mm_settle(mm);
 }
@@ -289,13 +292,23 @@ static int collect_system(struct uhmm_migrate_vma *args)
 	struct uhmm_mm *mm = args->mm;
 	int err;
 
+	if (args->vma.file) {
+		err = mm->ops->scan(mm->ops_ctx, args->range, pte);
+		if (err)
+			return err;
+		uhmm_file_rmap_tell(mm, &args->vma, args->range, pte);
+	}
 	if (args->vma.shared)
 		return 0;
 	err = board_all(args);
-	if (!err)
+	if (!err) {
+		uhmm_sharers_board(args);
 		err = mm->ops->scan(mm->ops_ctx, args->range, before);
+	}
 	if (!err)
 		err = stop_cpu(args);
+	if (!err)
+		uhmm_sharers_stop(args, before);
 	if (!err)
 		err = mm->ops->scan(mm->ops_ctx, args->range, pte);
 	if (err) {
@@ -303,6 +316,7 @@ static int collect_system(struct uhmm_migrate_vma *args)
 		return err == -ESRCH ? err : 0;
 	}
 	judge_all(args, before, pte);
+	uhmm_sharers_tell(args);
 	uhmm_migrate_unit_collect(args, before);
 	return 0;
 }
@@ -325,10 +339,12 @@ int uhmm_migrate_vma_setup(struct uhmm_migrate_vma *args)
 	memset(args->src, 0, npages_of(args) * sizeof(*args->src));
 	memset(args->dst, 0, npages_of(args) * sizeof(*args->dst));
 	memset(&args->restore, 0, sizeof(args->restore));
+	memset(&args->sharers, 0, sizeof(args->sharers));
 	memset(args->taken, 0, sizeof(args->taken));
 	memset(args->protected_by_us, 0, sizeof(args->protected_by_us));
 	memset(args->exclusive, 0, sizeof(args->exclusive));
 	memset(args->in_place, 0, sizeof(args->in_place));
+	memset(args->shared, 0, sizeof(args->shared));
 	args->flight = 0;
 	args->unit = false;
 	uhmm_mm_invalidate(args->mm, args->range, UHMM_NOTIFY_MIGRATE,
@@ -395,6 +411,7 @@ static bool continues(struct uhmm_migrate_vma *args, uint64_t i)
 	return is_to_take(args, i) &&
 	       (args->src[i] & UHMM_MIGRATE_PFN_VALID) ==
 		       (args->src[i - 1] & UHMM_MIGRATE_PFN_VALID) &&
+	       is_set(args->shared, i) == is_set(args->shared, i - 1) &&
 	       uhmm_migrate_pfn_to_dpfn(args->dst[i]).val ==
 		       uhmm_migrate_pfn_to_dpfn(args->dst[i - 1]).val + 1;
 }
@@ -420,6 +437,8 @@ static bool next_run(struct uhmm_migrate_vma *args, uint64_t *i,
 				 0 :
 				 UHMM_RUN_ZERO,
 	};
+	if (is_set(args->shared, first))
+		run->flags |= UHMM_RUN_SHARED;
 	if (run->npages == npages && uhmm_migrate_unit_lands(args, NULL))
 		run->flags |= UHMM_RUN_UNIT;
 	if (wants(args, UHMM_MIGRATE_VMA_AT_ONCE))
@@ -563,14 +582,22 @@ static void give_all(struct uhmm_migrate_vma *args)
 			stays(args, i);
 }
 
+bool uhmm_migrate_is_taken(const struct uhmm_migrate_vma *args, uint64_t i)
+{
+	return is_set(args->taken, i);
+}
+
 void uhmm_migrate_vma_pages(struct uhmm_migrate_vma *args)
 {
 	uhmm_migrate_unit_accept(args);
 	note_destinations(args);
 	if (args->flight && is_coherent(args))
 		take_in_place(args);
-	if (args->flight)
+	if (args->flight) {
 		take_all(args);
+		if (!is_coherent(args))
+			uhmm_sharers_take(args);
+	}
 	if (args->flight && is_coherent(args))
 		give_fresh(args);
 	if (args->restore.nlegs)
@@ -719,8 +746,10 @@ static void end_flight(struct uhmm_migrate_vma *args)
 	for (uint64_t i = 0; i < npages_of(args); i++)
 		end_page(args, i);
 	args->unit = unit && uhmm_unit_join(&mm->core->store, mm->slot, head);
+	uhmm_sharers_land(args, args->unit);
 	uhmm_flight_end(mm, args->flight);
 	args->flight = 0;
+	uhmm_sharers_fini(&args->sharers);
 	unprotect_stayed(args);
 	if (args->vma.by_fence)
 		let_stayed_be_read(args);

@@ -35,6 +35,8 @@ int uhmm_core_init(struct uhmm_core *core, struct uhmm_store store,
 	uhmm_list_init(&core->pagemaps);
 	uhmm_list_init(&core->restores);
 	core->exclusive = NULL;
+	core->kin_births = 0;
+	core->kin_serial = uhmm_kin_last(&core->store);
 	return 0;
 }
 
@@ -57,11 +59,13 @@ int uhmm_mm_create(struct uhmm_core *core, const struct uhmm_mm_ops *ops,
 	if (!mm)
 		return -ENOMEM;
 	mm->slot = uhmm_slab_alloc(&core->store, UHMM_SLAB_MM);
-	if (!mm->slot) {
+	mm->core = core;
+	if (!mm->slot || uhmm_kin_init(mm)) {
+		if (mm->slot)
+			uhmm_slab_free(&core->store, UHMM_SLAB_MM, mm->slot);
 		free(mm);
 		return -ENOMEM;
 	}
-	mm->core = core;
 	mm->refs = 1;
 	mm->ops = ops;
 	mm->ops_ctx = ops_ctx;
@@ -98,6 +102,7 @@ void uhmm_mm_drop(struct uhmm_mm *mm, struct uhmm_range r)
 {
 	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_UNMAP, NULL);
 	uhmm_unit_split_part(&mm->core->store, mm->slot, r);
+	uhmm_kin_drop(mm, r);
 	drop_entries(mm, r);
 }
 
@@ -107,6 +112,7 @@ void uhmm_mm_exit(struct uhmm_mm *mm)
 		return;
 	mm->gone = true;
 	uhmm_mm_invalidate(mm, whole_mm, UHMM_NOTIFY_RELEASE, NULL);
+	uhmm_kin_drop(mm, whole_mm);
 	drop_entries(mm, whole_mm);
 	mm->core->ops->wake(mm->core, mm);
 }
@@ -122,6 +128,8 @@ void uhmm_mm_put(struct uhmm_mm *mm)
 		return;
 	uhmm_mm_exit(mm);
 	uhmm_shadow_fini(&mm->core->store, mm->slot);
+	uhmm_kin_fini(mm);
+	free(mm->unwatched.range);
 	uhmm_slab_free(&mm->core->store, UHMM_SLAB_MM, mm->slot);
 	mm->core->mm_by_slot[mm->slot] = NULL;
 	uhmm_list_del(&mm->link);
@@ -149,12 +157,33 @@ uhmm_softleaf_t uhmm_mm_wait_leaf(struct uhmm_mm *mm, uhmm_vpn_t vpn)
 	return mm->gone ? uhmm_softleaf_none() : leaf;
 }
 
+/* @mm has neither entries nor, as it seems, anybody who asks for it. */
+static void settle_idle(struct uhmm_mm *mm)
+{
+	struct uhmm_list *node;
+
+	if (uhmm_kin_is_wanted(mm)) {
+		mm->ops->relax(mm->ops_ctx, whole_mm);
+		return;
+	}
+	/* nor for its family: what they share is of no interest any more */
+	UHMM_LIST_EACH(node, &mm->core->mms) {
+		struct uhmm_mm *other =
+			UHMM_CONTAINER_OF(node, struct uhmm_mm, link);
+
+		if (other->gone || !uhmm_kin_is_family(mm, other))
+			continue;
+		uhmm_kin_drop(other, whole_mm);
+		other->ops->untrap(other->ops_ctx, whole_mm);
+	}
+}
+
 void uhmm_mm_settle(struct uhmm_mm *mm)
 {
 	if (mm->gone || uhmm_shadow_count(&mm->core->store, mm->slot) != 0)
 		return;
 	if (uhmm_list_is_empty(&mm->notifiers))
-		mm->ops->untrap(mm->ops_ctx, whole_mm);
+		settle_idle(mm);
 	else
 		mm->ops->relax(mm->ops_ctx, whole_mm);
 }

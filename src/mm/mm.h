@@ -20,6 +20,7 @@
 #include <uhmm/list.h>
 #include <uhmm/notifier.h>
 
+#include "mm/kin.h"
 #include "mm/shadow.h"
 
 struct uhmm_pagemap;
@@ -36,6 +37,8 @@ struct uhmm_core {
 	struct uhmm_list pagemaps;	/* of uhmm_pagemap.link */
 	struct uhmm_list restores;	/* of uhmm_restore.link */
 	struct uhmm_pagemap *exclusive;	/* of uhmm/exclusive.h, NULL: no room */
+	uint64_t kin_serial;		/* of the last number given (kin.h) */
+	uint32_t kin_births;		/* mms that there were */
 };
 
 /** struct uhmm_mm - one mirrored address space */
@@ -47,10 +50,18 @@ struct uhmm_mm {
 	bool gone;			/* the program is; every op fails */
 	struct uhmm_range given;	/* last: who waited there is awake */
 	uint64_t changes;		/* events that changed an entry */
+	bool bare;			/* a child of which nothing is known yet
+					 * but how to give it pages ... */
+	bool coming;			/* ... which will be known soon */
 	const struct uhmm_mm_ops *ops;
 	void *ops_ctx;
 	struct uhmm_list notifiers;	/* of uhmm_notifier.link */
 	struct uhmm_list pins;		/* of uhmm_pin.link (uhmm/gup.h) */
+	struct uhmm_kin kin;
+	struct uhmm_unwatched {		/* while it forks (share.h) */
+		struct uhmm_range *range;
+		uint32_t n;
+	} unwatched;
 };
 
 /**
@@ -77,7 +88,7 @@ void uhmm_mm_drop(struct uhmm_mm *mm, struct uhmm_range r);
 /**
  * uhmm_mm_settle() - entries of @mm went away, or a subscriber of it: where no
  * entry is left at all its memory is ordinary again, watched as long as there
- * are subscribers
+ * are subscribers, or pages that it shares with a mm that has some
  */
 void uhmm_mm_settle(struct uhmm_mm *mm);
 

@@ -11,7 +11,7 @@
 
 #include <uhmm/cpu_fault.h>
 
-#include "mm/coherent.h"
+#include "mm/cow.h"
 #include "mm/mm.h"
 #include "mm/unit.h"
 
@@ -198,16 +198,17 @@ static enum need look(struct piece *p, uint64_t i)
 	return look_leaf(p, i, leaf);
 }
 
-/* We write: all who know these pages forget them. That we ourselves caused
- * this invalidation is no reason to begin again. */
+/* We write: all who know a page that is copied forget it. That we ourselves
+ * caused this invalidation is no reason to begin again. */
 static void announce_write(struct piece *p, struct uhmm_range r)
 {
+	const uint8_t *pte = p->pte + (r.start.val - p->range.start.val);
 	struct uhmm_range_fault *call = p->call;
 	bool fresh = !uhmm_notifier_read_retry(call->notifier,
 					       call->notifier_seq);
 
-	uhmm_mm_invalidate(p->mm, r, UHMM_NOTIFY_CLEAR, NULL);
-	uhmm_coherent_break(p->mm, r);
+	if (!p->vma.shared)
+		uhmm_cow_break(p->mm, r, pte);
 	if (fresh)
 		call->notifier_seq = uhmm_notifier_read_begin(call->notifier);
 }

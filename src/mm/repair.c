@@ -20,6 +20,8 @@ static int mend_mm(struct uhmm_store *store, uint32_t slot,
 	uhmm_softleaf_t leaf;
 	int rc = uhmm_table_mend(store, &mm->shadow, seen);
 
+	if (!rc)
+		rc = uhmm_table_mend(store, &mm->kin, seen);
 	if (rc < 0)
 		return rc;
 	mm->migrating = 0;

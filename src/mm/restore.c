@@ -518,6 +518,16 @@ static void finish_leg(struct uhmm_restore *r, struct uhmm_leg *leg)
 		uhmm_shadow_clear(store, leg->mm->slot, leg->now);
 }
 
+/* A page that came back to one and stayed on the device for another is two. */
+static void part(const struct uhmm_leg *leg)
+{
+	struct uhmm_mm *mm = leg->mm;
+
+	if (!leg->gone && uhmm_softleaf_is_none(entry_of(leg)) &&
+	    uhmm_page_state(&mm->core->store, leg->dpfn) == UHMM_PAGE_MAPPED)
+		uhmm_kin_drop(mm, uhmm_range_of(leg->now, 1));
+}
+
 uint64_t uhmm_restore_finish(struct uhmm_restore *r)
 {
 	uint64_t given = 0;
@@ -529,6 +539,8 @@ uint64_t uhmm_restore_finish(struct uhmm_restore *r)
 	for (uint32_t i = 0; i < r->nlegs; i++)
 		if (i + 1 == r->nlegs || r->leg[i].mm != r->leg[i + 1].mm)
 			r->core->ops->wake(r->core, r->leg[i].mm);
+	for (uint32_t i = 0; i < r->nlegs; i++)
+		part(&r->leg[i]);
 	if (r->nlegs)
 		uhmm_list_del(&r->link);
 	for (uint32_t i = 0; i < r->nlegs; i++)

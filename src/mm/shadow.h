@@ -26,6 +26,7 @@ struct uhmm_mm_record {
 	uint32_t generation;
 	uint64_t start_time;		/* of the program, from /proc */
 	uint64_t migrating;		/* leaves that are migration entries */
+	struct uhmm_table kin;		/* vpn -> number (kin.h) */
 };
 
 /** uhmm_shadow_get() - the entry at @vpn of mm @slot; none if nothing is */

@@ -3,6 +3,7 @@
 #include <uhmm/share.h>
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "mm/mm.h"
 
@@ -17,11 +18,48 @@ static bool is_writable(uint8_t pte)
 	       !(pte & (UHMM_PTE_WP | UHMM_PTE_FILE));
 }
 
-static int protect_piece(struct uhmm_mm *mm, struct uhmm_range r)
+/* A page of its own, which a fork would share; from a file it is not. */
+static bool is_sharable(uint8_t pte)
+{
+	return (pte & UHMM_PTE_PRESENT) &&
+	       !(pte & (UHMM_PTE_ZERO | UHMM_PTE_FILE));
+}
+
+/* What could be written until now is no longer what a number it had was for. */
+static void drop_written(struct uhmm_mm *mm, struct uhmm_range r,
+			 const uint8_t *pte)
+{
+	for (uhmm_vpn_t v = r.start; v.val < r.end.val; v.val++)
+		if (is_writable(pte[v.val - r.start.val]))
+			uhmm_kin_drop(mm, uhmm_range_of(v, 1));
+}
+
+/* Has the program a page there that is a device's? */
+static bool is_device(uhmm_softleaf_t leaf)
+{
+	return uhmm_softleaf_has_dpfn(leaf) &&
+	       !(uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED);
+}
+
+/* The pages of @r that both will have get numbers: those that are protected
+ * now, and those that are on devices. */
+static void number_piece(struct uhmm_mm *mm, struct uhmm_range r,
+			 const uint8_t *pte)
+{
+	for (uhmm_vpn_t v = r.start; v.val < r.end.val; v.val++) {
+		uint8_t p = pte[v.val - r.start.val];
+
+		if (is_device(uhmm_mm_leaf(mm, v)) ||
+		    (is_sharable(p) && (p & UHMM_PTE_WP)))
+			uhmm_kin_number(mm, v);
+	}
+}
+
+static int protect_runs(struct uhmm_mm *mm, struct uhmm_range r,
+			const uint8_t *pte)
 {
 	uint64_t n = uhmm_range_npages(r), i = 0, first;
-	uint8_t pte[PIECE];
-	int err = mm->ops->scan(mm->ops_ctx, r, pte);
+	int err = 0;
 
 	while (!err && i < n) {
 		first = i;
@@ -35,6 +73,23 @@ static int protect_piece(struct uhmm_mm *mm, struct uhmm_range r)
 				uhmm_range_of(UHMM_VPN(r.start.val + first),
 					      i - first));
 	}
+	return err;
+}
+
+/* While it is protected it may change: it is looked at again then. */
+static int protect_piece(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	uint8_t pte[PIECE];
+	int err = mm->ops->scan(mm->ops_ctx, r, pte);
+
+	if (err)
+		return err;
+	drop_written(mm, r, pte);
+	err = protect_runs(mm, r, pte);
+	if (!err)
+		err = mm->ops->scan(mm->ops_ctx, r, pte);
+	if (!err)
+		number_piece(mm, r, pte);
 	return err;
 }
 
@@ -60,34 +115,125 @@ static int protect_all(struct uhmm_mm *mm, struct uhmm_range r, bool anon)
 	return err;
 }
 
+/* ---- what the kernel does not copy ---- */
+
+/* Has the program pages of its own in @r, there or on devices? */
+static int has_pages(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	uhmm_vpn_t at = r.start;
+	uint8_t pte[PIECE];
+	uhmm_softleaf_t leaf;
+
+	if (uhmm_shadow_next(&mm->core->store, mm->slot, &at, r.end, &leaf))
+		return 1;
+	while (r.start.val < r.end.val) {
+		struct uhmm_range piece =
+			uhmm_range_clip(uhmm_range_of(r.start, PIECE), r);
+		int err = mm->ops->scan(mm->ops_ctx, piece, pte);
+
+		if (err)
+			return err;
+		for (uint64_t i = 0; i < uhmm_range_npages(piece); i++)
+			if (is_sharable(pte[i]) || (pte[i] & UHMM_PTE_SWAP))
+				return 1;
+		r.start = piece.end;
+	}
+	return 0;
+}
+
+/* Do not watch @r while a fork copies page tables. Without memory for it the
+ * next command that looks at it watches it. */
+static int unwatch(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	struct uhmm_unwatched *u = &mm->unwatched;
+	struct uhmm_range *more, rest, piece;
+
+	for (rest = r; mm->ops->next_watched(mm->ops_ctx, rest, &piece);
+	     rest.start = piece.end) {
+		more = realloc(u->range, (u->n + 1) * sizeof(*more));
+		if (!more)
+			break;
+		u->range = more;
+		u->range[u->n++] = piece;
+	}
+	return mm->ops->untrap(mm->ops_ctx, r);
+}
+
+/* Of the pages @r the zero page is replaced by a write: protected. */
+static int protect_zero_pages(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	const uint8_t zero = UHMM_PTE_PRESENT | UHMM_PTE_ZERO;
+	uint8_t pte[PIECE];
+	int err = 0;
+
+	while (!err && r.start.val < r.end.val) {
+		struct uhmm_range piece =
+			uhmm_range_clip(uhmm_range_of(r.start, PIECE), r);
+
+		err = mm->ops->scan(mm->ops_ctx, piece, pte);
+		for (uint64_t i = 0; !err && i < uhmm_range_npages(piece); i++)
+			if ((pte[i] & (zero | UHMM_PTE_WP)) == zero)
+				err = mm->ops->protect(
+					mm->ops_ctx,
+					uhmm_range_of(UHMM_VPN(piece.start.val +
+							       i),
+						      1));
+		r.start = piece.end;
+	}
+	return err;
+}
+
+int uhmm_mm_shared(struct uhmm_mm *mm)
+{
+	struct uhmm_unwatched u = mm->unwatched;
+	int err = 0;
+
+	mm->unwatched = (struct uhmm_unwatched){ .n = 0 };
+	for (uint32_t i = 0; !err && i < u.n; i++) {
+		err = mm->gone ? -ESRCH :
+				 mm->ops->watch(mm->ops_ctx, u.range[i]);
+		if (!err)
+			err = protect_zero_pages(mm, u.range[i]);
+	}
+	free(u.range);
+	return err;
+}
+
+/* ---- one mapping after the other ---- */
+
+static int protect_but(struct uhmm_mm *mm, const struct uhmm_vma *vma,
+		       struct uhmm_range except)
+{
+	struct uhmm_range r = vma->range;
+	struct uhmm_range before = { r.start, except.start };
+	struct uhmm_range behind = { except.end, r.end };
+	int err;
+
+	if (!uhmm_range_overlaps(r, except))
+		return protect_all(mm, r, vma->anon);
+	err = protect_all(mm, uhmm_range_clip(before, r), vma->anon);
+	return err ? err :
+		     protect_all(mm, uhmm_range_clip(behind, r), vma->anon);
+}
+
 static int share_vma(struct uhmm_mm *mm, const struct uhmm_vma *vma,
 		     struct uhmm_range except)
 {
-	struct uhmm_range before = vma->range, behind = vma->range;
-	int err;
+	/* the child knows of no fences */
+	bool plain = !vma->hugetlb && !vma->by_fence &&
+		     (vma->anon || vma->write);
+	int has;
 
 	if (vma->shared || vma->pfnmap || (vma->special && vma->anon) ||
 	    !mm->ops->is_forked(mm->ops_ctx, vma->range.start))
 		return 0;
+	has = has_pages(mm, vma->range);
+	if (has < 0)
+		return has;
+	if (!has)
+		return plain && vma->anon ? unwatch(mm, vma->range) : 0;
 	uhmm_mm_invalidate(mm, vma->range, UHMM_NOTIFY_PROTECTION, NULL);
-	/* the child knows of no fences */
-	if (vma->hugetlb || vma->by_fence || !(vma->anon || vma->write))
-		return 0;
-	if (!uhmm_range_overlaps(vma->range, except))
-		return protect_all(mm, vma->range, vma->anon);
-	before = uhmm_range_clip(before, (struct uhmm_range){ before.start,
-							      except.start });
-	behind = uhmm_range_clip(behind,
-				 (struct uhmm_range){ except.end, behind.end });
-	err = protect_all(mm, before, vma->anon);
-	return err ? err : protect_all(mm, behind, vma->anon);
-}
-
-/* Does anybody want to know when a page is copied? */
-static bool is_followed(const struct uhmm_mm *mm)
-{
-	return !uhmm_list_is_empty(&mm->notifiers) ||
-	       uhmm_shadow_count(&mm->core->store, mm->slot) != 0;
+	return plain ? protect_but(mm, vma, except) : 0;
 }
 
 int uhmm_mm_share(struct uhmm_mm *mm, struct uhmm_range except)
@@ -96,7 +242,7 @@ int uhmm_mm_share(struct uhmm_mm *mm, struct uhmm_range except)
 	struct uhmm_vma vma;
 	int err = 0;
 
-	while (!err && is_followed(mm)) {
+	while (!err && uhmm_kin_is_wanted(mm)) {
 		if (mm->gone)
 			return -ESRCH;
 		err = mm->ops->vma_find(mm->ops_ctx, at, &vma);

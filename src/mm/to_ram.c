@@ -20,10 +20,13 @@ static uint64_t bring_back(struct uhmm_restore *r)
 {
 	if (!r->nlegs)
 		return 0;
-	for (uint32_t i = 0; i < r->nlegs; i++)
+	for (uint32_t i = 0; i < r->nlegs; i++) {
 		uhmm_mm_invalidate(r->leg[i].mm,
 				   uhmm_range_of(r->leg[i].at.vpn, 1),
 				   UHMM_NOTIFY_MIGRATE, NULL);
+		if (uhmm_page_mapcount(&r->core->store, r->leg[i].dpfn) > 1)
+			uhmm_kin_tell(r->leg[i].mm, r->leg[i].at.vpn);
+	}
 	uhmm_restore_give(r);
 	return uhmm_restore_finish(r);
 }

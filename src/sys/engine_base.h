@@ -196,6 +196,8 @@ int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_watch(void *ctx, struct uhmm_range r);
 bool uhmm_engine_op_is_foreign(void *ctx, struct uhmm_range r);
 bool uhmm_engine_op_is_watched(void *ctx, uhmm_vpn_t vpn);
+bool uhmm_engine_op_next_watched(void *ctx, struct uhmm_range r,
+				 struct uhmm_range *piece);
 bool uhmm_engine_op_is_forked(void *ctx, uhmm_vpn_t vpn);
 int uhmm_engine_op_relax(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_protect(void *ctx, struct uhmm_range r);
@@ -219,6 +221,7 @@ int64_t uhmm_engine_op_write(void *ctx, uhmm_vpn_t vpn, uint64_t npages,
 	.watch = uhmm_engine_op_watch, \
 	.is_foreign = uhmm_engine_op_is_foreign, \
 	.is_watched = uhmm_engine_op_is_watched, \
+	.next_watched = uhmm_engine_op_next_watched, \
 	.is_forked = uhmm_engine_op_is_forked, \
 	.relax = uhmm_engine_op_relax, \
 	.protect = uhmm_engine_op_protect, \

@@ -31,6 +31,8 @@
 /* Pages per UFFDIO_COPY: it holds the program's mmap lock all the time. */
 #define COPY_CHUNK 512
 #define TRAP_TRIES 8
+/* Compared at once; pages are a multiple of it. */
+#define COMPARE_BYTES 4096
 
 static int register_range(struct uhmm_engine *e, struct uhmm_range r)
 {
@@ -69,10 +71,35 @@ int uhmm_engine_copy_trap(void *ctx, struct uhmm_range r)
 	return err == -ENOENT ? -EINVAL : err;
 }
 
+/* How many bytes of the run are what is in @page already; or -errno. */
+static int64_t compare(const struct uhmm_engine *e, const struct uhmm_run *run,
+		       const unsigned char *page)
+{
+	uint64_t addr = uhmm_addr_of(run->vpn), at = 0;
+	unsigned char here[COMPARE_BYTES];
+
+	while (at < uhmm_bytes_of(run->npages)) {
+		int64_t n = uhmm_procmem_read(e->fds.mem, addr + at, here,
+					      sizeof(here));
+
+		if (n < 0)
+			return n;
+		if (n < (int64_t)sizeof(here) ||
+		    memcmp(here, page + at, sizeof(here)))
+			break;
+		at += sizeof(here);
+	}
+	return (int64_t)at;
+}
+
 /* Bytes of one run to its device pages, without the lock. */
 static int fetch(struct uhmm_engine *e, struct uhmm_run *run)
 {
-	void *page = uhmm_devmem_fill(e->env.devmem, run->dpfn, run->npages);
+	void *page = run->flags & UHMM_RUN_SAME ?
+			     uhmm_devmem_span(e->env.devmem, run->dpfn,
+					      run->npages) :
+			     uhmm_devmem_fill(e->env.devmem, run->dpfn,
+					      run->npages);
 	size_t bytes = uhmm_bytes_of(run->npages);
 	int64_t n = (int64_t)bytes;
 
@@ -84,6 +111,8 @@ static int fetch(struct uhmm_engine *e, struct uhmm_run *run)
 	e->env.unlock(e->env.ctx);
 	if (run->flags & UHMM_RUN_ZERO)
 		memset(page, 0, bytes);
+	else if (run->flags & UHMM_RUN_SAME)
+		n = compare(e, run, page);
 	else
 		n = uhmm_procmem_read(e->fds.mem, uhmm_addr_of(run->vpn), page,
 				      bytes);
@@ -91,7 +120,9 @@ static int fetch(struct uhmm_engine *e, struct uhmm_run *run)
 	if (n < 0)
 		return (int)n;
 	run->done = (uint64_t)n / uhmm_page_bytes();
-	run->error = run->done < run->npages ? -EFAULT : 0;
+	run->error = run->done == run->npages ? 0 :
+		     run->flags & UHMM_RUN_SAME ? -EILSEQ :
+						    -EFAULT;
 	return 0;
 }
 

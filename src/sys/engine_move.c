@@ -20,8 +20,9 @@
  * unmaps and maps anew meanwhile makes it look again. For that, one call takes
  * one group of runs only: when the hands come back, what the caller knew is old.
  *
- * What cannot be moved is copied, as engine copy does it: pages that a fork
- * left shared (EBUSY; the kernel also refuses such a page when the other is
+ * What cannot be moved is copied, as engine copy does it: pages that several
+ * programs share, for each is to be given the bytes; others that a fork left
+ * shared (EBUSY; the kernel also refuses such a page when the other is
  * gone, until it is written, so it is written), memory that is read-only,
  * executable or locked (EINVAL: the window is not), device pages without a
  * place in the window. A pinned page stays (EBUSY).
@@ -306,7 +307,7 @@ static struct uhmm_range places_of(const struct uhmm_engine *e,
 static bool goes_with(const struct uhmm_engine *e, const struct uhmm_run *a,
 		      const struct uhmm_run *b)
 {
-	return !(b->flags & UHMM_RUN_ZERO) &&
+	return !(b->flags & (UHMM_RUN_ZERO | UHMM_RUN_SHARED)) &&
 	       uhmm_window_covers(&e->window, b->dpfn, b->npages) &&
 	       b->dpfn.val >= a->dpfn.val + a->npages &&
 	       b->dpfn.val - a->dpfn.val - a->npages <= GAP_MOST;
@@ -459,7 +460,8 @@ static int take_group(struct uhmm_engine *e, struct uhmm_run *run,
 	unsigned int n = 1;
 	int err;
 
-	if (!uhmm_window_covers(&e->window, run->dpfn, run->npages)) {
+	if (!uhmm_window_covers(&e->window, run->dpfn, run->npages) ||
+	    (run->flags & (UHMM_RUN_SHARED | UHMM_RUN_SAME))) {
 		err = copy_part(e, run, run->npages);
 	} else if (run->flags & UHMM_RUN_ZERO) {
 		err = take_zeros(e, run);

@@ -141,6 +141,12 @@ bool uhmm_engine_op_is_watched(void *ctx, uhmm_vpn_t vpn)
 	       uhmm_trapset_has(&e->trapped, vpn);
 }
 
+bool uhmm_engine_op_next_watched(void *ctx, struct uhmm_range r,
+				 struct uhmm_range *piece)
+{
+	return uhmm_engine_next_trapped(ctx, r, piece);
+}
+
 /* Does a write to any page of @r stop? 0, 1 or -ESRCH */
 static int has_protected(const struct uhmm_engine *e, struct uhmm_range r)
 {

@@ -191,6 +191,14 @@ static bool op_is_watched(void *ctx, uhmm_vpn_t vpn)
 	       uhmm_range_has(vma.range, vpn) && vma.by_fence;
 }
 
+static bool op_next_watched(void *ctx, struct uhmm_range r,
+			    struct uhmm_range *piece)
+{
+	struct uhmm_engine *e = ctx;
+
+	return e->ops->next_watched(e, r, piece);
+}
+
 static bool op_is_forked(void *ctx, uhmm_vpn_t vpn)
 {
 	struct uhmm_engine *e = ctx;
@@ -449,6 +457,7 @@ const struct uhmm_mm_ops uhmm_engine_fence_ops = {
 	.watch = op_watch,
 	.is_foreign = op_is_foreign,
 	.is_watched = op_is_watched,
+	.next_watched = op_next_watched,
 	.is_forked = op_is_forked,
 	.relax = op_relax,
 	.protect = op_protect,

@@ -124,6 +124,24 @@ static void disk_is_read_only_until_written(void)
 	CHECK(p[2 * page_bytes] == 7, "the CPU does not see it");
 }
 
+/* A migration takes a page of a file from who asks for it, and looks for others
+ * who have it: where there are any, all forget it. */
+static void table_and_migration(unsigned char *p, unsigned char *q)
+{
+	struct uhmm_dmirror_cmd cmd;
+
+	faults(UHMM_DMIRROR_MIGRATE_TO_DEV, p, NPAGES, 0, __LINE__);
+	CHECK(probe_where(fd, p, NPAGES).on_device == 0, "it migrated");
+	READS(p, NPAGES, 0);
+	memset(q, 9, page_bytes);	/* the same page, elsewhere */
+	READS(p, NPAGES, 0);
+	CHECK(buf[0] == 9, "old data");
+	CHECK(probe_try(fd, UHMM_DMIRROR_MIGRATE_TO_DEV, p, 1, buf, &cmd) ==
+		      -ENOENT,
+	      "the table has a page that two mappings have");
+	READS(p, NPAGES, 1);
+}
+
 static void table_holds(int file)
 {
 	unsigned char *p = map_file(file, NPAGES, PROT_READ, MAP_SHARED);
@@ -131,14 +149,10 @@ static void table_holds(int file)
 
 	READS(p, NPAGES, 1);
 	READS(p, NPAGES, 0);
-	memset(q, 9, page_bytes);	/* the same page, elsewhere */
-	READS(p, NPAGES, 0);
-	CHECK(buf[0] == 9, "old data");
 	CHECK(madvise(p, NPAGES * page_bytes, MADV_FREE) == -1 &&
 	      errno == EINVAL, "MADV_FREE");
 	READS(p, NPAGES, 0);
-	faults(UHMM_DMIRROR_MIGRATE_TO_DEV, p, NPAGES, 0, __LINE__);
-	CHECK(probe_where(fd, p, NPAGES).on_device == 0, "it migrated");
+	table_and_migration(p, q);
 	CHECK(!madvise(p + page_bytes, page_bytes, MADV_DONTNEED), "madvise");
 	READS(p, 1, 0);
 	READS(p, NPAGES, 1);

@@ -201,6 +201,20 @@ static bool op_is_watched(void *ctx, uhmm_vpn_t vpn)
 	       (m->pte[vpn.val].watched || m->pte[vpn.val].trapped);
 }
 
+static bool op_next_watched(void *ctx, struct uhmm_range r,
+			    struct uhmm_range *piece)
+{
+	uint64_t end = r.end.val < FAKE_NPAGES ? r.end.val : FAKE_NPAGES;
+	uint64_t first = r.start.val;
+
+	while (first < end && !op_is_watched(ctx, UHMM_VPN(first)))
+		first++;
+	*piece = uhmm_range_of(UHMM_VPN(first), 0);
+	while (piece->end.val < end && op_is_watched(ctx, piece->end))
+		piece->end.val++;
+	return first < end;
+}
+
 static bool op_is_forked(void *ctx, uhmm_vpn_t vpn)
 {
 	const struct fake_mm *m = ctx;
@@ -312,6 +326,9 @@ static int fetch_page(struct fake_mm *m, const struct uhmm_run *run,
 		return -EFAULT;
 	unit_expect(events != m->events ||
 		    (pte->trapped && (pte->bits & UHMM_PTE_WP)));
+	if (run->flags & UHMM_RUN_SAME)
+		return memcmp(to, pte->page->bytes, FAKE_PAGE_BYTES) ? -EILSEQ :
+								       0;
 	memcpy(to, pte->page->bytes, FAKE_PAGE_BYTES);
 	return 0;
 }
@@ -556,6 +573,7 @@ const struct uhmm_mm_ops fake_ops = {
 	.watch = op_watch,
 	.is_foreign = op_is_foreign,
 	.is_watched = op_is_watched,
+	.next_watched = op_next_watched,
 	.is_forked = op_is_forked,
 	.relax = op_relax,
 	.protect = op_protect,

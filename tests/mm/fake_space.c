@@ -404,8 +404,12 @@ struct fake_mm *fake_raw_fork(struct fake_mm *m)
 
 struct fake_mm *fake_fork(struct fake_mm *m)
 {
+	struct fake_mm *child;
+
 	unit_expect(uhmm_mm_share(m->mm, uhmm_range_of(UHMM_VPN(0), 0)) == 0);
-	return fake_raw_fork(m);
+	child = fake_raw_fork(m);
+	unit_expect(uhmm_mm_shared(m->mm) == 0);
+	return child;
 }
 
 void fake_exit(struct fake_mm *m)

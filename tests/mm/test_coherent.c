@@ -174,6 +174,31 @@ START_TEST(test_coherent_fork)
 }
 END_TEST
 
+/* A page that a fork left shared becomes the device's for both. */
+START_TEST(test_coherent_for_all_sharers)
+{
+	struct fake_mm *child;
+	struct uhmm_file *file;
+
+	up();
+	fake_put(rig.m, RIG_VPN, 8, 1);
+	child = fake_fork(rig.m);
+	file = rig_open(0, child);
+	rig_ok(file, RIG_TO_DEV, RIG_VPN, 8, 0);
+	ck_assert_uint_eq(rig_used(0), 8);
+	RIG_SNAPSHOT_IS(file, RIG_VPN, 8, 0x41);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 8, 0x41);
+	fake_put(rig.m, RIG_VPN, 2, 91);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 3, 0x02, 0x02, 0x41);
+	RIG_SNAPSHOT_IS(file, RIG_VPN, 3, 0x41);
+	fake_expect(child, RIG_VPN, 8, 1);
+	fake_put(child, RIG_VPN, 1, 81);	/* alone by now */
+	RIG_SNAPSHOT_IS(file, RIG_VPN, 2, 0x42, 0x41);
+	rig_close(file);
+	rig_down();
+}
+END_TEST
+
 START_TEST(test_coherent_last_close_evicts)
 {
 	up();
@@ -290,6 +315,7 @@ UNIT_MAIN("coherent", UNIT_TEST(test_coherent_stays_with_the_cpu),
 	  UNIT_TEST(test_coherent_follows_the_mappings),
 	  UNIT_TEST(test_coherent_leave),
 	  UNIT_TEST(test_coherent_fork),
+	  UNIT_TEST(test_coherent_for_all_sharers),
 	  UNIT_TEST(test_coherent_last_close_evicts),
 	  { test_coherent_exclusive, 2, false },
 	  { test_coherent_one_failure, 4 * UNIT_COUNT(failing), false },

@@ -48,7 +48,6 @@ static void kind_forked(void)
 {
 	map_huge();
 	fake_exit(fake_fork(rig.m));
-	(void)fake_fork(rig.m);
 }
 
 static void kind_base(void)

@@ -162,6 +162,23 @@ static enum model_where where_is(int p, int v)
 	return is_hole(world_pte(p, v)) ? MODEL_HOLE : MODEL_RAM;
 }
 
+/* Which page it is, by what the library says: the one that another place with
+ * the same number has. */
+static int kin_of(int p, int v)
+{
+	uint64_t number = uhmm_kin_get(w.program[p].fake->mm, world_vpn(v));
+
+	w.m.proc[p].page[v].birth = (int)(number >> 48);
+	for (int q = 0; number && q < MODEL_PROCS; q++)
+		for (int u = 0; u < MODEL_PAGES; u++)
+			if ((q != p || u != v) && w.m.proc[q].alive &&
+			    w.m.proc[q].page[u].kin &&
+			    uhmm_kin_get(w.program[q].fake->mm,
+					 world_vpn(u)) == number)
+				return w.m.proc[q].page[u].kin;
+	return number ? ++w.m.last_kin : 0;
+}
+
 /* A page that others disturbed: it is where the library has it. */
 void world_take_over(int p, int v)
 {
@@ -170,6 +187,7 @@ void world_take_over(int p, int v)
 
 	page->where = where_is(p, v);
 	page->id = page->dev = 0;
+	page->kin = kin_of(p, v);
 	if (page->where == MODEL_DEV) {
 		page->dev = world_device(uhmm_softleaf_to_dpfn(leaf));
 		page->id = (int)uhmm_softleaf_to_dpfn(leaf).val;
@@ -247,6 +265,28 @@ static void compare_tags(int p, int v)
 				     w.m.proc[p].page[v].tag[d]);
 }
 
+/* Two places have one page where the model says so. */
+static void compare_kin(void)
+{
+	for (int v = 0; v < MODEL_PAGES; v++)
+		for (int u = 0; u < MODEL_PAGES; u++) {
+			uint64_t a = uhmm_kin_get(w.program[0].fake->mm,
+						  world_vpn(v));
+			uint64_t b = uhmm_kin_get(w.program[1].fake->mm,
+						  world_vpn(u));
+
+			if (model_is_kin(&w.m.proc[0].page[v],
+					 &w.m.proc[1].page[u]) !=
+			    (a && a == b))
+				ck_abort_msg("page %d of program 0 and %d of 1 "
+					     "have numbers %#lx, %#lx; kin %d, "
+					     "%d", v, u, (unsigned long)a,
+					     (unsigned long)b,
+					     w.m.proc[0].page[v].kin,
+					     w.m.proc[1].page[u].kin);
+		}
+}
+
 /* Two entries are of one device page where the model says so. */
 static void compare_sharing(void)
 {
@@ -290,6 +330,8 @@ void world_compare(void)
 	}
 	fake_check_idle(&w.f);
 	compare_sharing();
+	if (w.m.proc[0].alive && w.m.proc[1].alive)
+		compare_kin();
 	for (int d = 0; d < MODEL_DEVS; d++)
 		unit_expect((int)uhmm_pagemap_used(&w.dev[d]) ==
 			    model_used(&w.m, d));

@@ -7,6 +7,7 @@
  * arguments of its migration.
  */
 #include "mm/flight.h"
+#include "mm/sharers.h"
 #include "world_inside.h"
 
 static struct {
@@ -60,6 +61,14 @@ static void add_page(int p, int v)
 	add_leaf(uhmm_mm_leaf(w.program[p].fake->mm, world_vpn(v)));
 }
 
+static bool is_kin(int v, int u)
+{
+	uint64_t number = uhmm_kin_get(w.program[0].fake->mm, world_vpn(v));
+
+	return number && number == uhmm_kin_get(w.program[1].fake->mm,
+						world_vpn(u));
+}
+
 static void add_programs(void)
 {
 	for (int p = 0; p < MODEL_PROCS; p++) {
@@ -73,8 +82,11 @@ static void add_programs(void)
 	/* pages that both have, by a fork */
 	for (int v = 0; v < MODEL_PAGES; v++)
 		for (int u = 0; u < MODEL_PAGES; u++)
-			add(w.m.proc[0].alive && w.m.proc[1].alive &&
-			    world_pte(0, v)->page == world_pte(1, u)->page);
+			add(w.m.proc[0].alive && w.m.proc[1].alive ?
+				    (uint64_t)(world_pte(0, v)->page ==
+					       world_pte(1, u)->page) << 1 |
+					    is_kin(v, u) :
+				    0);
 }
 
 /* ---- what is under way ---- */
@@ -140,6 +152,13 @@ static void add_job(const struct job *job)
 	add(job->phase);
 	add((uint64_t)job->at.op << 32 | job->at.flags);
 	add(job->at.vpn << 8 | job->at.npages);
+	for (uint32_t k = 0; job->phase && k < job->args.sharers.n; k++) {
+		const struct uhmm_sharer *s = &job->args.sharers.sharer[k];
+
+		add(s->vpn.val << 8 | (uint64_t)s->i << 4 |
+		    (uint64_t)s->stopped << 2 | (uint64_t)s->taken << 1 |
+		    s->left);
+	}
 	for (int i = 0; job->phase && i < op->n; i++) {
 		add_mpfn(job->src[i]);
 		add_mpfn(job->dst[i]);

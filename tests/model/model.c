@@ -18,6 +18,7 @@ void model_init(struct model *m, const int room[MODEL_DEVS],
 		m->room[d] = room[d];
 	m->exclusive_room = exclusive_room;
 	m->proc[0].alive = m->proc[0].joined = true;
+	m->proc[0].line[m->proc[0].depth++] = ++m->last_birth;
 	for (int v = 0; v < MODEL_PAGES; v++)
 		*page_at(m, 0, v) = (struct model_page){
 			.mapped = true, .rights = MODEL_WRITE };
@@ -40,6 +41,11 @@ static bool is_same_page(const struct model_page *a, const struct model_page *b)
 	return is_away(a) && is_away(b) && a->id == b->id;
 }
 
+bool model_is_kin(const struct model_page *a, const struct model_page *b)
+{
+	return a->kin && a->kin == b->kin;
+}
+
 /* A page that was away is the CPU's again. */
 static void come_back(struct model_page *page, bool shared)
 {
@@ -56,6 +62,31 @@ static void come_back(struct model_page *page, bool shared)
 		page->alone = false;
 }
 
+static int own_id(const struct model *m, int p)
+{
+	return m->proc[p].line[m->proc[p].depth - 1];
+}
+
+static bool descends(const struct model_proc *proc, int id)
+{
+	for (int i = 0; i < proc->depth; i++)
+		if (proc->line[i] == id)
+			return true;
+	return false;
+}
+
+/* The page was looked for wherever it may be: who descends from where it was
+ * made forgets what is at that place. */
+static void tell(struct model *m, int p, int v)
+{
+	const struct model_page *page = page_at(m, p, v);
+	int birth = page->kin ? page->birth : own_id(m, p);
+
+	for (int q = 0; q < MODEL_PROCS; q++)
+		if (m->proc[q].alive && descends(&m->proc[q], birth))
+			memset(page_at(m, q, v)->tag, 0, sizeof(page->tag));
+}
+
 /* And that of all who share it. */
 static void come_back_everywhere(struct model *m, int p, int v)
 {
@@ -65,6 +96,10 @@ static void come_back_everywhere(struct model *m, int p, int v)
 	for (int q = 0; q < MODEL_PROCS; q++)
 		for (int u = 0; u < MODEL_PAGES; u++)
 			sharers += is_same_page(&was, page_at(m, q, u));
+	for (int q = 0; q < MODEL_PROCS; q++)
+		for (int u = 0; u < MODEL_PAGES; u++)
+			if (sharers > 1 && is_same_page(&was, page_at(m, q, u)))
+				tell(m, q, u);
 	for (int q = 0; q < MODEL_PROCS; q++)
 		for (int u = 0; u < MODEL_PAGES; u++)
 			if (is_same_page(&was, page_at(m, q, u)))
@@ -118,6 +153,7 @@ bool model_touch(struct model *m, int p, int v, bool write)
 		return true;
 	page->where = MODEL_RAM;
 	page->write = page->alone = true;
+	page->kin = 0;
 	page->value = model_next_value(page->value);
 	return true;
 }
@@ -133,8 +169,13 @@ void model_fork(struct model *m, int parent, int child)
 		if (page->where == MODEL_EXCLUSIVE)
 			come_back_everywhere(m, parent, v);
 		page->write = page->alone = false;
+		if (page->where != MODEL_HOLE && !page->kin) {
+			page->kin = ++m->last_kin;
+			page->birth = own_id(m, parent);
+		}
 	}
 	m->proc[child] = m->proc[parent];
+	m->proc[child].line[m->proc[child].depth++] = ++m->last_birth;
 }
 
 void model_exit(struct model *m, int p)
@@ -207,6 +248,37 @@ void model_forget(struct model *m, int p, int v, int n, int but)
 				page_at(m, p, i)->tag[d] = false;
 }
 
+/* Page @v of @p is to leave: who has it, too, is found. */
+static void tell_sharers(struct model *m, int p, int v)
+{
+	const struct model_page *page = page_at(m, p, v);
+
+	for (int q = 0; q < MODEL_PROCS; q++)
+		for (int u = 0; u < MODEL_PAGES; u++)
+			if (page_at(m, q, u) != page &&
+			    model_is_kin(page_at(m, q, u), page)) {
+				tell(m, q, u);
+				tell(m, p, v);
+			}
+}
+
+/* Who has @page, which is there, too, has it on the device now. */
+static void take_along(struct model *m, const struct model_page *page)
+{
+	for (int q = 0; q < MODEL_PROCS; q++)
+		for (int u = 0; u < MODEL_PAGES; u++) {
+			struct model_page *other = page_at(m, q, u);
+
+			if (other == page || !model_is_kin(other, page))
+				continue;
+			memset(other->tag, 0, sizeof(other->tag));
+			other->where = MODEL_DEV;
+			other->dev = page->dev;
+			other->id = page->id;
+			other->write = false;
+		}
+}
+
 void model_to_dev(struct model *m, int p, int v, int n, int dev,
 		  const bool given[MODEL_PAGES])
 {
@@ -216,6 +288,7 @@ void model_to_dev(struct model *m, int p, int v, int n, int dev,
 
 		if (page->where != MODEL_HOLE && page->where != MODEL_RAM)
 			continue;
+		tell_sharers(m, p, i);
 		if (!given[i])
 			continue;
 		if (page->where == MODEL_HOLE) {
@@ -227,6 +300,7 @@ void model_to_dev(struct model *m, int p, int v, int n, int dev,
 		page->where = MODEL_DEV;
 		page->dev = dev;
 		page->id = ++m->last_id;
+		take_along(m, page);
 	}
 }
 
@@ -261,6 +335,7 @@ int model_exclusive(struct model *m, int p, int v, int dev)
 	memset(page->tag, 0, sizeof(page->tag));
 	page->where = MODEL_RAM;
 	page->write = page->alone = true;
+	page->kin = 0;
 	if (!here && model_exclusives(m) == m->exclusive_room)
 		return -EBUSY;
 	page->where = MODEL_EXCLUSIVE;

@@ -14,6 +14,7 @@
 #define MODEL_PROCS 2
 #define MODEL_PAGES 2
 #define MODEL_DEVS 2
+#define MODEL_DEPTH 128		/* generations of programs */
 
 enum model_rights { MODEL_NONE, MODEL_READ, MODEL_WRITE };
 
@@ -32,6 +33,9 @@ struct model_page {
 	int dev;		/* DEV: on which device */
 	int id;			/* away: which page; two programs that have
 				 * the same share it */
+	int kin;		/* there or away: which page; two programs that
+				 * have the same share it, 0: nobody else does */
+	int birth;		/* of kin: the id of the program it was made in */
 	bool write;		/* the entry is writable */
 	bool alone;		/* no fork shares it (PageAnonExclusive) */
 	int value;		/* what it holds: 0, 1 or 2 */
@@ -40,13 +44,15 @@ struct model_page {
 
 struct model_proc {
 	bool alive;
+	int line[MODEL_DEPTH];	/* ids: the first ancestor's ... its own */
+	int depth;
 	bool joined;		/* its pages are in one mapping */
 	struct model_page page[MODEL_PAGES];
 };
 
 struct model {
 	struct model_proc proc[MODEL_PROCS];
-	int last_id;
+	int last_id, last_kin, last_birth;
 	int room[MODEL_DEVS];	/* pages a device has */
 	int exclusive_room;	/* pages there can be exclusive */
 };
@@ -75,11 +81,14 @@ void model_remap(struct model *m, int p, int v);
 bool model_is_one_mapping(const struct model *m, int p, int v, int n);
 
 /**
- * model_to_dev() - migrate_vma to device @dev, of @n pages
+ * model_to_dev() - migrate_vma to device @dev, of @n pages, for all who share
  * @given: by page: did the driver have a page for it, and could it be taken?
  */
 void model_to_dev(struct model *m, int p, int v, int n, int dev,
 		  const bool given[MODEL_PAGES]);
+
+/** model_is_kin() - have these two the same page, by a fork? */
+bool model_is_kin(const struct model_page *a, const struct model_page *b);
 
 /** model_to_sys() - migrate_vma from device @dev back, for all who share */
 void model_to_sys(struct model *m, int p, int v, int n, int dev, bool given);

@@ -49,7 +49,8 @@ static const struct rule {
 	{ NONE, PR, true, "fork, mremap" },
 	{ NONE, PW, true, "mremap" },
 	{ NONE, EX, true, "mremap" },
-	{ NONE, MR, false, "fork, mremap of a page on its way" },
+	{ NONE, MR, true, "migrate: a page that another migrates and fork "
+			  "shares; fork, mremap of a page on its way" },
 	{ NONE, ME, false, "mremap of a page on its way" },
 	{ NONE, DR, false, "fork, mremap of a page on its way" },
 	{ NONE, DE, false, "mremap of a page on its way" },

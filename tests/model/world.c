@@ -110,20 +110,34 @@ void world_end_program(int p)
 
 /* ---- who is about what ---- */
 
-/* These pages, and those that share a device page with one of them. */
-static unsigned int with_sharers(unsigned int pages)
+/* Do these two share a device page, or @all: any page? */
+static bool is_shared(int i, int k, bool all)
 {
+	const struct model_page *a =
+		&w.m.proc[i / MODEL_PAGES].page[i % MODEL_PAGES];
+	const struct model_page *b =
+		&w.m.proc[k / MODEL_PAGES].page[k % MODEL_PAGES];
+
+	return i != k && ((a->id && a->id == b->id) ||
+			  (all && model_is_kin(a, b)));
+}
+
+/* These pages, and those that share one with them; mirrors are told of what is
+ * at the same places, too. */
+static unsigned int with_sharers(unsigned int pages, bool all)
+{
+	unsigned int told = 0;
+
 	for (int i = 0; i < MODEL_PROCS * MODEL_PAGES; i++)
 		for (int k = 0; k < MODEL_PROCS * MODEL_PAGES; k++) {
-			const struct model_page *a =
-				&w.m.proc[i / MODEL_PAGES].page[i % MODEL_PAGES];
-			const struct model_page *b =
-				&w.m.proc[k / MODEL_PAGES].page[k % MODEL_PAGES];
-
-			if ((pages >> i & 1) && a->id && a->id == b->id)
-				pages |= 1u << k;
+			if (!(pages >> i & 1) || !is_shared(i, k, all))
+				continue;
+			pages |= 1u << k;
+			for (int p = 0; p < MODEL_PROCS; p++)
+				told |= world_bit(p, i % MODEL_PAGES) |
+					world_bit(p, k % MODEL_PAGES);
 		}
-	return pages;
+	return pages | told;
 }
 
 unsigned int world_concern(const struct op *op)
@@ -138,11 +152,11 @@ unsigned int world_concern(const struct op *op)
 	case OP_REMAP:
 		for (int v = 0; v < MODEL_PAGES; v++)
 			pages |= world_bit(op->p, v);
-		return with_sharers(pages);
+		return with_sharers(pages, false);
 	default:
 		for (int v = op->v; v < op->v + op->n; v++)
 			pages |= world_bit(op->p, v);
-		return with_sharers(pages);
+		return with_sharers(pages, op->kind == OP_TO_DEV);
 	}
 }
 
@@ -311,7 +325,7 @@ void world_begin(const struct scope *scope)
 	static const struct uhmm_store_limits limits = {
 		.dpfns = FAKE_DPFNS,
 		.objects = {
-			[UHMM_SLAB_NODE] = 32, [UHMM_SLAB_RMAP] = 16,
+			[UHMM_SLAB_NODE] = 48, [UHMM_SLAB_RMAP] = 16,
 			[UHMM_SLAB_MM] = FAKE_MMS, [UHMM_SLAB_RANGE] = 4,
 			[UHMM_SLAB_FLIGHT] = JOBS,
 		},

@@ -296,6 +296,36 @@ START_TEST(test_take_zero_run)
 END_TEST
 
 /* More ranges than one message carries. */
+/* What another mm had, too, is in the device pages already; here the "other" is
+ * the program itself, a moment before. */
+START_TEST(test_take_shared_run)
+{
+	struct uhmm_run run = { .dpfn = UHMM_DPFN(PROG_DPFN), .npages = 4,
+				.flags = UHMM_RUN_SAME };
+
+	prog_map(&prog, 4, true);
+	run.vpn = prog.base;
+	prog_take(&prog, 0, 4);
+	ck_assert_int_eq(prog_give(&prog, 0, 4, 0).error, 0);
+	prog_call(&prog, in_write, addr_of(2), 77, 0);
+	ck_assert_int_eq(prog.ops->trap(prog.engine, prog_range(&prog, 0, 4)),
+			 0);
+	ck_assert_int_eq(prog.ops->take(prog.engine, &run, 1), 0);
+	ck_assert_uint_eq(run.done, 2);
+	ck_assert_int_eq(run.error, -EILSEQ);
+	prog.device[0] = run.dpfn;
+	prog.device[1] = UHMM_DPFN(run.dpfn.val + 1);
+	ck_assert(!(prog_pte(&prog, 1) & UHMM_PTE_PRESENT));
+	ck_assert(prog_pte(&prog, 2) & UHMM_PTE_PRESENT);
+	/* nothing was written to the device pages */
+	prog.device[2] = UHMM_DPFN(run.dpfn.val + 2);
+	ck_assert_uint_eq(*prog_word(&prog, 2), 3);
+	prog.device[2] = UHMM_DPFN(0);
+	ck_assert_int_eq(prog_call(&prog, in_sum, addr_of(0), 4, 0),
+			 1 + 2 + 77 + 4);
+}
+END_TEST
+
 START_TEST(test_take_many_runs)
 {
 	static struct uhmm_run run[150];
@@ -424,6 +454,7 @@ int main(void)
 		test_take_without_permission_to_touch,
 		test_take_stops_at_a_hole,
 		test_take_zero_run,
+		test_take_shared_run,
 		test_take_many_runs,
 		test_take_touching_runs_are_one_zap,
 		test_take_refused_zap_leaves_the_page,

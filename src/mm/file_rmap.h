@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* file_rmap.h - migrations that meet pages of files
+ *
+ * A page of a file does not migrate. But the kernel has taken it from everyone
+ * who maps it before it sees that, and then each mirror has forgotten it, that
+ * of the one who migrates, too. Only a page that nobody else maps is taken
+ * without such a walk.
+ * Kernel: migrate_vma_unmap(), try_to_migrate(), rmap_walk_file().
+ */
+#ifndef UHMM_MM_FILE_RMAP_H
+#define UHMM_MM_FILE_RMAP_H
+
+#include "mm/mm.h"
+
+/**
+ * uhmm_file_rmap_tell() - pages of files of the range of @vma in @mm were to
+ * migrate: mirrors forget those that are mapped more than once
+ * @pte: enum uhmm_pte bits of each page of @r
+ */
+void uhmm_file_rmap_tell(struct uhmm_mm *mm, const struct uhmm_vma *vma,
+			 struct uhmm_range r, const uint8_t *pte);
+
+#endif
