@@ -18,6 +18,7 @@
 
 #define SCRIPT_DEPTH 4 /* of #!, as the kernel has it */
 #define PHDRS_MAX 128
+#define NOTES_MAX 1024 /* bytes of a segment of notes that are looked at */
 
 /* A file that may be executed, not a folder. */
 static int try_path(const char *path)
@@ -89,48 +90,155 @@ static bool gains_rights(const char *path)
 		getxattr(path, "security.capability", NULL, 0) > 0);
 }
 
-/* Why the ELF file open as @fd does not load our library; NULL if it does. */
-static const char *elf_reason(int fd)
-{
-	ElfW(Phdr) ph[PHDRS_MAX];
+/* An ELF file of our class, or not. */
+struct elf {
+	int fd;
 	ElfW(Ehdr) eh;
-	size_t n;
+	ElfW(Phdr) ph[PHDRS_MAX];
+	size_t nph;
+};
 
-	if (pread(fd, &eh, sizeof(eh), 0) < (ssize_t)EI_NIDENT ||
-	    memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0)
-		return NULL; /* exec knows better what it is */
-	if (eh.e_ident[EI_CLASS] !=
+/* Return: 1 it is one; 0 exec knows better what it is; -1 of the other class */
+static int read_elf(struct elf *elf)
+{
+	const size_t one = sizeof(elf->ph[0]);
+	ElfW(Ehdr) *eh = &elf->eh;
+
+	if (pread(elf->fd, eh, sizeof(*eh), 0) < (ssize_t)EI_NIDENT ||
+	    memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0)
+		return 0;
+	if (eh->e_ident[EI_CLASS] !=
 	    (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
-		return eh.e_ident[EI_CLASS] == ELFCLASS32
-			       ? "it is a 32-bit program"
-			       : "it is a 64-bit program";
-	n = eh.e_phnum < PHDRS_MAX ? eh.e_phnum : PHDRS_MAX;
-	if (eh.e_phentsize != sizeof(ph[0]) ||
-	    pread(fd, ph, n * sizeof(ph[0]), (off_t)eh.e_phoff) !=
-		    (ssize_t)(n * sizeof(ph[0])))
-		return NULL;
-	for (size_t i = 0; i < n; i++)
-		if (ph[i].p_type == PT_INTERP)
-			return NULL;
-	return "it is linked statically";
+		return -1;
+	elf->nph = eh->e_phnum < PHDRS_MAX ? eh->e_phnum : PHDRS_MAX;
+	return eh->e_phentsize == one &&
+	       pread(elf->fd, elf->ph, elf->nph * one, (off_t)eh->e_phoff) ==
+		       (ssize_t)(elf->nph * one);
 }
 
-static const char *unserved_reason(const char *path)
+/* The file name of the loader of @elf; false: it has none. */
+static bool loader_of(const struct elf *elf, char name[PATH_MAX])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	const char *reason;
+	for (size_t i = 0; i < elf->nph; i++) {
+		const ElfW(Phdr) *ph = &elf->ph[i];
+		char *slash;
+		ssize_t n;
 
-	if (fd < 0)
-		return NULL;
-	reason = elf_reason(fd);
-	close(fd);
-	return reason;
+		if (ph->p_type != PT_INTERP)
+			continue;
+		n = pread(elf->fd, name,
+			  ph->p_filesz < PATH_MAX ? ph->p_filesz : PATH_MAX - 1,
+			  (off_t)ph->p_offset);
+		name[n > 0 ? n : 0] = 0;
+		slash = strrchr(name, '/');
+		if (slash)
+			memmove(name, slash + 1, strlen(slash));
+		return true;
+	}
+	return false;
+}
+
+/* Does one of the notes in [@at, @end) bear the name "Go"? Each begins at the
+ * next multiple of four. */
+static bool has_go_note(const char *at, const char *end)
+{
+	const size_t three = 3;
+	ElfW(Nhdr) head;
+
+	while ((size_t)(end - at) >= sizeof(head) + sizeof("Go")) {
+		size_t bytes;
+
+		memcpy(&head, at, sizeof(head));
+		at += sizeof(head);
+		if (head.n_namesz >= sizeof("Go") && !memcmp(at, "Go", sizeof("Go")))
+			return true;
+		bytes = ((head.n_namesz + three) & ~three) +
+			((head.n_descsz + three) & ~three);
+		if (bytes > (size_t)(end - at))
+			break;
+		at += bytes;
+	}
+	return false;
+}
+
+/* Is it made by Go's linker, or with a part that is? */
+static bool is_go(const struct elf *elf)
+{
+	char notes[NOTES_MAX];
+
+	for (size_t i = 0; i < elf->nph; i++) {
+		const ElfW(Phdr) *ph = &elf->ph[i];
+		ssize_t n;
+
+		if (ph->p_type != PT_NOTE)
+			continue;
+		n = pread(elf->fd, notes,
+			  ph->p_filesz < NOTES_MAX ? ph->p_filesz : NOTES_MAX,
+			  (off_t)ph->p_offset);
+		if (n > 0 && has_go_note(notes, notes + n))
+			return true;
+	}
+	return false;
+}
+
+/* Is @name, of a loader, that of our own C library? */
+static bool is_our_loader(const char *name)
+{
+	struct elf self = { .fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC) };
+	char ours[PATH_MAX];
+	bool is = self.fd < 0 || read_elf(&self) != 1 ||
+		  !loader_of(&self, ours) || !strcmp(ours, name);
+
+	if (self.fd >= 0)
+		close(self.fd);
+	return is;
+}
+
+/* Say what @path, open as @elf, cannot be, and why. Return: as of
+ * cli_program_check() */
+static int judge(struct elf *elf, const char *path)
+{
+	char loader[PATH_MAX] = "";
+	const char *reason = NULL;
+	int is = read_elf(elf);
+
+	if (is < 0)
+		reason = sizeof(void *) == 8 ? "it is a 32-bit program" :
+					       "it is a 64-bit program";
+	else if (is > 0 && !loader_of(elf, loader))
+		reason = "it is linked statically";
+	else if (is > 0 && is_go(elf))
+		reason = "it is a Go program, which makes its system calls "
+			 "by itself";
+	if (reason) {
+		cli_say("%s cannot be served, %s; only programs it starts may "
+			"be",
+			path, reason);
+		return -1;
+	}
+	if (loader[0] && !is_our_loader(loader)) {
+		cli_say("%s has another C library (%s), which cannot load ours",
+			path, loader);
+		return CLI_NOEXEC;
+	}
+	return -1;
+}
+
+static int check_file(const char *path)
+{
+	struct elf elf = { .fd = open(path, O_RDONLY | O_CLOEXEC) };
+	int ret;
+
+	if (elf.fd < 0)
+		return -1;
+	ret = judge(&elf, path);
+	close(elf.fd);
+	return ret;
 }
 
 int cli_program_check(const char *name)
 {
 	char path[PATH_MAX], interp[PATH_MAX];
-	const char *reason;
 	int ret;
 
 	ret = find_in_path(name, path);
@@ -148,12 +256,7 @@ int cli_program_check(const char *name)
 			path);
 		return CLI_NOEXEC;
 	}
-	reason = unserved_reason(path);
-	if (reason)
-		cli_say("%s cannot be served, %s; only programs it starts may "
-			"be",
-			path, reason);
-	return -1;
+	return check_file(path);
 }
 
 /* In the child: our library first, then those the user wants. */

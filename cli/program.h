@@ -9,8 +9,9 @@
 
 /**
  * cli_program_check() - look at @name before anything is started
- * Says in one line what cannot be served and why. Goes on with a static or
- * foreign program all the same, since what it starts may be served.
+ * Says in one line what cannot be served and why. Goes on with a static, a
+ * 32-bit or a Go program all the same, since what it starts may be served; not
+ * with one that gains rights, or that the library would keep from starting.
  * Return: -1 go on; else the exit status
  */
 int cli_program_check(const char *name);
