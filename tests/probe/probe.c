@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,6 +125,16 @@ void *probe_map(size_t npages, int prot)
 
 	CHECK(p != MAP_FAILED, "%s", strerror(errno));
 	return p;
+}
+
+bool probe_kernel(unsigned int major, unsigned int minor)
+{
+	struct utsname name;
+	unsigned int have[2] = { 0, 0 };
+
+	CHECK(!uname(&name) &&
+	      sscanf(name.release, "%u.%u", &have[0], &have[1]) == 2, "uname");
+	return have[0] > major || (have[0] == major && have[1] >= minor);
 }
 
 void probe_unmap(void *p, size_t npages)

@@ -93,6 +93,9 @@ struct probe_where probe_where(int fd, const void *addr, size_t npages);
 void probe_pagemap(const void *addr, size_t npages, size_t *present,
 		   size_t *swapped);
 
+/** probe_kernel() - is it Linux @major.@minor or newer? */
+bool probe_kernel(unsigned int major, unsigned int minor);
+
 /** probe_fill() - words that tell their place, and differ by @seed */
 void probe_fill(void *p, size_t npages, uint32_t seed);
 

@@ -71,7 +71,9 @@ static void expect(int fd, const void *mem, size_t npages, bool on_device)
 	CHECK(w.on_device == (on_device ? npages : 0), "%zu", w.on_device);
 	CHECK(w.in_memory == (on_device ? 0 : npages), "%zu", w.in_memory);
 	CHECK(present == (on_device ? 0 : npages), "%zu", present);
-	CHECK(swapped == (on_device ? npages : 0), "%zu", swapped);
+	/* what has no marker looks like a hole: docs/privilege.md */
+	CHECK(swapped == (on_device ? npages : 0) ||
+	      (!swapped && !probe_kernel(6, 15)), "%zu", swapped);
 }
 
 static void to_device(int fd, void *mem, size_t npages, void *buf,

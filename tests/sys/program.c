@@ -17,12 +17,25 @@
 
 #include "sys/pagesize.h"
 
+static bool kernel_moves(int uffd)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+
+	return !ioctl(uffd, UFFDIO_API, &api) &&
+	       (api.features & UHMM_UFFD_FEATURE_MOVE);
+}
+
 bool prog_permitted(void)
 {
 	int fd = prog_open_uffd();
 
 	if (fd < 0) {
 		printf("skipped: userfaultfd: %s\n", strerror(errno));
+		return false;
+	}
+	if (PROG_MOVES && !kernel_moves(fd)) {
+		printf("skipped: no UFFDIO_MOVE (Linux 6.8)\n");
+		close(fd);
 		return false;
 	}
 	close(fd);

@@ -75,9 +75,9 @@ kernel() {
 # What scripts of ours call, and programs under uhmm: busybox is static, and
 # lacks options.
 tools='bash sh awk cat chmod cp cut date dirname basename env expr false find
-	grep head id kill ln ls mkdir mktemp mv printf readlink realpath rm
-	rmdir sed seq sleep sort stat tail tee test timeout touch tr true uname
-	wc xargs'
+	flock grep head id kill ln ls mkdir mknod mktemp mount mv printf readlink
+	realpath rm rmdir sed seq setpriv sleep sort stat tail tee test timeout
+	touch tr true umount uname unshare wc xargs'
 
 # What a program needs beside itself.
 libraries() {
