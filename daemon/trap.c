@@ -8,6 +8,7 @@
 
 #include "channel.h"
 #include "daemon.h"
+#include "mm/shadow.h"
 #include "session.h"
 #include "sys/pagesize.h"
 
@@ -26,13 +27,22 @@ static bool allows(const struct uhmm_vma *vma, uint32_t access)
  * fence can: then there are fewer. */
 static void open_wider(struct session *s, uhmm_vpn_t vpn)
 {
-	struct uhmm_range r = uhmm_range_of(vpn, UINT64_C(1) << 20);
+	uhmm_softleaf_t leaf;
+	struct uhmm_vma vma;
+	uhmm_vpn_t at;
+	int err;
 
-	if (uhmm_softleaf_is_none(uhmm_mm_leaf(s->mm, vpn)) ||
-	    uhmm_engine_next_fence(s->engine, r, &r) <= 0)
+	if (!uhmm_softleaf_is_none(uhmm_mm_leaf(s->mm, vpn)) ||
+	    !uhmm_engine_is_shut(s->engine, vpn) ||
+	    s->mm->ops->vma_find(s->mm->ops_ctx, vpn, &vma) || !vma.fenced)
 		return;
 	uhmm_dbg(UHMM_LOG_FAULT, "pid=%u: all of a fence comes back", s->pid);
-	if (uhmm_cpu_fault_range(s->mm, r))
+	err = uhmm_cpu_fault_range(s->mm, vma.range);
+	at = vma.range.start;
+	if (!err && !uhmm_shadow_next(&s->mm->core->store, s->mm->slot, &at,
+				      vma.range.end, &leaf))
+		err = uhmm_engine_open(s->engine, vma.range);
+	if (err)
 		session_dbg(s, "no fence could be opened");
 }
 

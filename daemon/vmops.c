@@ -143,6 +143,8 @@ int vmops_advise(struct request *rq)
 		if (!after && has_coherent(s->mm, r))
 			return -EALREADY;
 		return after ? 0 : make_plain(s, r);
+	case UHMM_ADVISE_PLAIN:
+		return make_plain(s, r);
 	case UHMM_ADVISE_YIELD:
 		s->hello_flags |= UHMM_HELLO_OWN_UFFD;
 		uhmm_engine_note_uffd(s->engine);

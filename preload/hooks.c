@@ -205,6 +205,21 @@ EXPORT void *sbrk(intptr_t by)
 	return uhmm_vm_sbrk(by);
 }
 
+/* Of what we do after it none of it may be permitted. */
+EXPORT int prctl(int option, ...)
+{
+	unsigned long arg[4];
+	va_list ap;
+
+	va_start(ap, option);
+	for (int i = 0; i < 4; i++)
+		arg[i] = va_arg(ap, unsigned long);
+	va_end(ap);
+	if (option == PR_SET_SECCOMP)
+		uhmm_vm_locked();
+	return libc_prctl(option, arg);
+}
+
 EXPORT int madvise(void *addr, size_t bytes, int advice)
 {
 	return uhmm_vm_advise(addr, bytes, advice);

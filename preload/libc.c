@@ -198,6 +198,17 @@ int libc_munmap(void *addr, size_t bytes)
 					       (long)bytes));
 }
 
+int libc_prctl(int option, const unsigned long arg[4])
+{
+	int (*fn)(int, ...) = (int (*)(int, ...))libc_find(LIBC_PRCTL);
+
+	if (fn)
+		return fn(option, arg[0], arg[1], arg[2], arg[3]);
+	return (int)libc_result(uhmm_sys5(SYS_prctl, option, (long)arg[0],
+					  (long)arg[1], (long)arg[2],
+					  (long)arg[3]));
+}
+
 int libc_madvise(void *addr, size_t bytes, int advice)
 {
 	int (*fn)(void *, size_t, int) =

@@ -36,6 +36,7 @@ int libc_brk(void *end);
 void *libc_sbrk(intptr_t by);
 int libc_munmap(void *addr, size_t bytes);
 int libc_madvise(void *addr, size_t bytes, int advice);
+int libc_prctl(int option, const unsigned long arg[4]);
 void *libc_mremap(void *old, size_t old_bytes, size_t new_bytes, int flags,
 		  void *to);
 int libc_mincore(void *addr, size_t bytes, unsigned char *vec);

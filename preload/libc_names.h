@@ -22,6 +22,7 @@
 	X(MPROTECT, "mprotect")           \
 	X(MADVISE, "madvise")             \
 	X(MINCORE, "mincore")             \
+	X(PRCTL, "prctl")                 \
 	X(MREMAP, "mremap")               \
 	X(READ, "read")                   \
 	X(READ_CHK, "__read_chk")         \

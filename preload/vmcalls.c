@@ -286,3 +286,23 @@ int uhmm_vm_protect(void *addr, size_t bytes, int prot)
 	uhmm_signals_restore(old);
 	return ret;
 }
+
+/* ---- seccomp ---- */
+
+/* As far as any program's memory goes. */
+#define ADDRESS_BITS 47
+
+void uhmm_vm_locked(void)
+{
+	const uint64_t page = getauxval(AT_PAGESZ);
+	struct uhmm_wire_msg msg;
+
+	if (!uhmm_trap_is_set())
+		return;
+	uhmm_wire_init(&msg, UHMM_WIRE_advise, 0, false);
+	msg.body.advise.addr = page;
+	msg.body.advise.bytes = (UINT64_C(1) << ADDRESS_BITS) - 2 * page;
+	msg.body.advise.advice = UHMM_ADVISE_PLAIN;
+	msg.body.advise.phase = UHMM_PHASE_BEFORE;
+	(void)!uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+}

@@ -19,6 +19,13 @@ int uhmm_vm_advise(void *addr, size_t bytes, int advice);
 void *uhmm_vm_remap(void *old, size_t old_bytes, size_t new_bytes, int flags,
 		    void *to);
 
+/**
+ * uhmm_vm_locked() - what this thread may ask for is about to be limited
+ * (seccomp): with the trap set a page that is away would end it, so all come
+ * back. Keeps errno.
+ */
+void uhmm_vm_locked(void);
+
 /** One call between its two messages. */
 struct uhmm_vm_call {
 	struct uhmm_wire_range range;

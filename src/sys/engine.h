@@ -307,6 +307,10 @@ bool uhmm_engine_fences(const struct uhmm_engine *engine);
 bool uhmm_engine_has_fences(const struct uhmm_engine *engine,
 			    struct uhmm_range r);
 
+/** uhmm_engine_is_shut() - does a fence withhold @vpn altogether? Its page may
+ *  be there nevertheless: there were too many mappings to open it alone. */
+bool uhmm_engine_is_shut(const struct uhmm_engine *engine, uhmm_vpn_t vpn);
+
 /**
  * uhmm_engine_next_fence() - the first fence of @within that is still there,
  * as (*@r); one that is not is lost (uhmm_engine_env.lost)

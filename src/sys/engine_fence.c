@@ -140,6 +140,14 @@ bool uhmm_engine_has_fences(const struct uhmm_engine *engine,
 	return uhmm_fences_next(&engine->fences, r, &f);
 }
 
+bool uhmm_engine_is_shut(const struct uhmm_engine *engine, uhmm_vpn_t vpn)
+{
+	struct uhmm_fence f;
+
+	return uhmm_fences_at(&engine->fences, vpn, &f) &&
+	       f.less == UHMM_FENCE_ALL;
+}
+
 int uhmm_engine_next_fence(struct uhmm_engine *engine, struct uhmm_range within,
 			   struct uhmm_range *r)
 {

@@ -165,12 +165,14 @@ struct uhmm_msg_protect_reply {
 
 /** Beyond all MADV_*: another userfaultfd is to have this range. */
 #define UHMM_ADVISE_YIELD 0x10000u
+/** And: it is to be plain memory, for who touches it next cannot ask us. */
+#define UHMM_ADVISE_PLAIN 0x10001u
 
 /** madvise with an advice that the kernel tells of badly or not at all. */
 struct uhmm_msg_advise {
 	uint64_t addr;
 	uint64_t bytes;
-	uint32_t advice;	/* MADV_*, UHMM_ADVISE_YIELD */
+	uint32_t advice;	/* MADV_*, UHMM_ADVISE_* */
 	uint32_t phase;		/* enum uhmm_phase */
 };
 
