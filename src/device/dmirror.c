@@ -52,11 +52,28 @@ static void count_revoked(struct dmirror *m, struct uhmm_range r)
 			m->dev->count.revoke_faults++;
 }
 
+/* What happens to a part of a huge page splits it, of which the kernel tells as
+ * of a change of all of it. So it is forgotten as one: when it lies across
+ * @border, where the change begins or ends. */
+static void forget_split(struct dmirror *m, uhmm_vpn_t border)
+{
+	uint64_t pmd = uhmm_core_pmd_npages(m->dev->core);
+	struct uhmm_range r = uhmm_range_of(
+		UHMM_VPN(border.val - border.val % pmd), pmd);
+	uhmm_vpn_t vpn = r.start;
+
+	if (border.val % pmd && uhmm_dmirror_next(m, &vpn, r.end) &&
+	    (uhmm_dmirror_entry(m, vpn) & DMIRROR_ENTRY_HUGE))
+		uhmm_dmirror_forget(m, r);
+}
+
 static void invalidate(struct uhmm_notifier *n, struct uhmm_range r,
 		       enum uhmm_notify_event event, const void *owner)
 {
 	struct dmirror *m = UHMM_CONTAINER_OF(n, struct dmirror, notifier);
 
+	forget_split(m, r.start);
+	forget_split(m, r.end);
 	/* This device's own migrations are not news: it tells its mirrors
 	 * itself which pages moved. */
 	if (event == UHMM_NOTIFY_MIGRATE && owner == &m->dev->pgmap)

@@ -54,6 +54,8 @@ enum dmirror_entry {
 	DMIRROR_ENTRY_LOOK = 1 << 3,
 	DMIRROR_ENTRY_FILE = 1 << 4,	/* is the file's own, or no longer, */
 	DMIRROR_ENTRY_SINGLE = 1 << 5,	/* a copy mapped once, or more often */
+	/* The CPU had the page as part of a huge one. */
+	DMIRROR_ENTRY_HUGE = 1 << 6,
 };
 
 /**

@@ -113,6 +113,13 @@ int64_t uhmm_dmirror_copy_out(struct dmirror *m, struct uhmm_range r,
 	return copy_pages(m, r, buf, false);
 }
 
+/* Is it a page of a huge one, in the CPU's memory? */
+static bool is_huge(uint64_t pfn)
+{
+	return (pfn >> UHMM_HMM_PFN_ORDER_SHIFT & 0x1f) &&
+	       !(pfn & UHMM_HMM_PFN_DEVICE_PRIVATE);
+}
+
 /* The entries that what the range fault said stands for, in its place; @r is
  * part of one mapping, or of holes by now. */
 static int make_entries(struct dmirror *m, const struct uhmm_vma *vma,
@@ -121,7 +128,8 @@ static int make_entries(struct dmirror *m, const struct uhmm_vma *vma,
 	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
 		pfns[i] = DMIRROR_ENTRY_VALID |
 			  (pfns[i] & UHMM_HMM_PFN_WRITE ? DMIRROR_ENTRY_WRITE :
-							  0);
+							  0) |
+			  (is_huge(pfns[i]) ? DMIRROR_ENTRY_HUGE : 0);
 	if (!uhmm_dmirror_can_look(vma))
 		return 0;
 	m->looks = true;
@@ -171,6 +179,21 @@ static bool is_read_only(uint64_t pfn)
 	       !(pfn & UHMM_HMM_PFN_DEVICE_PRIVATE);
 }
 
+/* @r, and what is in one huge page with its ends: one that is protected in part
+ * is huge no more. */
+static struct uhmm_range whole_pages(const struct dmirror *m,
+				     struct uhmm_range r, const uint64_t *pfns)
+{
+	uint64_t pmd = uhmm_core_pmd_npages(m->dev->core);
+	uint64_t last = uhmm_range_npages(r) - 1;
+
+	if (is_huge(pfns[0]))
+		r.start.val -= r.start.val % pmd;
+	if (is_huge(pfns[last]))
+		r.end.val += (pmd - r.end.val % pmd) % pmd;
+	return r;
+}
+
 /* Protect what of @r lies in a mapping that may be written: a write to it
  * replaces the page (zero page, copy on write) and must be told. */
 static int protect_run(struct dmirror *m, struct uhmm_range r)
@@ -204,9 +227,9 @@ static int protect_read_only(struct dmirror *m, struct uhmm_range r,
 		while (i < n && is_read_only(pfns[i]))
 			i++;
 		if (i > first)
-			err = protect_run(
+			err = protect_run(m, whole_pages(
 				m, uhmm_range_of(UHMM_VPN(r.start.val + first),
-						 i - first));
+						 i - first), pfns + first));
 		else
 			i++;
 	}

@@ -2,6 +2,8 @@
 /* test_thp_events.c - what a program does to PMD-sized units, on the device and
  * on their way (S3.4, S3.5, spec 4.4), and fork
  */
+#include <errno.h>
+
 #include "thp.h"
 
 /* ---- what the program does to a unit ---- */
@@ -188,6 +190,87 @@ START_TEST(test_what_the_program_does_during_give)
 }
 END_TEST
 
+/* ---- what a device knows of a huge page ---- */
+
+static void part_write(void)
+{
+	struct fake_mm *child = fake_fork(rig.m);
+
+	fake_put(rig.m, HERE + 120, 1, 121);
+	fake_exit(child);
+}
+
+static void part_to_dev(void)
+{
+	struct uhmm_file *other = rig_open(1, rig.m);
+
+	rig_ok(other, RIG_TO_DEV, HERE + 120, 1, 0);
+	rig_close(other);
+}
+
+static const struct {
+	const char *what;
+	void (*act)(void);
+} splits[] = {
+	{ "unmap", part_unmap }, { "drop", part_dontneed },
+	{ "map over", part_map }, { "protect", part_protect },
+	{ "move", part_remap }, { "copy on write", part_write },
+	{ "to another device", part_to_dev },
+};
+
+/* What is done to a part splits it: all of it is looked at anew, and nothing
+ * else. */
+START_TEST(test_a_part_is_news_of_all)
+{
+	map_huge();
+	fake_put(rig.m, 2 * N, N, 1);
+	fake_set_huge(rig.m, 2 * N, N, false);
+	rig_ok(rig.file, RIG_READ, HERE, 2 * N, 1);
+	rig_ok(rig.file, RIG_READ, HERE, 2 * N, 0);
+	splits[_i].act();
+	if (splits[_i].act != part_write)
+		rig_ok(rig.file, RIG_READ, 2 * N, N, 0);
+	rig_ok(rig.file, RIG_READ, HERE + 3, 1, 1);
+	rig_ok(rig.file, RIG_READ, HERE + N - 1, 1, 1);
+}
+END_TEST
+
+/* Base pages are looked at one by one. */
+START_TEST(test_a_part_is_news_of_no_other_base_page)
+{
+	map_all(&fake_rw);
+	fake_put(rig.m, HERE, N, 1);
+	rig_ok(rig.file, RIG_READ, HERE, N, 1);
+	splits[_i].act();
+	if (splits[_i].act != part_write)
+		rig_ok(rig.file, RIG_READ, HERE + 3, 1, 0);
+}
+END_TEST
+
+/* A huge page that may only be read is protected whole, or it would be split:
+ * so is the huge zero page, of which a write must be told. */
+START_TEST(test_reading_leaves_it_huge)
+{
+	map_all(&fake_rw);
+	fake_set_huge_zero(rig.m, HERE);
+	rig_ok(rig.file, RIG_READ, HERE + 7, 2, 1);
+	RIG_SNAPSHOT_IS(rig.file, HERE, N, 5);
+	ck_assert_uint_eq(fake_count_huge(rig.m, HERE, N), N);
+}
+END_TEST
+
+/* A READ or WRITE that fails has faulted in, 64 pages at a time, what is in
+ * front; so far the table goes. */
+START_TEST(test_failed_read_keeps_what_is_in_front)
+{
+	fake_map(rig.m, HERE, 300, &fake_rw);
+	fake_put(rig.m, HERE, 300, 1);
+	rig_fails(rig.file, RIG_READ, HERE, N, -EFAULT);
+	rig_ok(rig.file, RIG_READ, HERE, 256, 0);
+	rig_ok(rig.file, RIG_READ, HERE + 256, 1, 1);
+}
+END_TEST
+
 /* ---- fork ---- */
 
 START_TEST(test_fork_shares_a_unit)
@@ -249,6 +332,10 @@ UNIT_RIG_MAIN("thp_events", UNIT_TABLE(test_what_the_program_does, acts),
 			4 * (int)UNIT_COUNT(acts)),
 	      UNIT_LOOP(test_what_the_program_does_during_give,
 			3 * (int)UNIT_COUNT(acts)),
+	      UNIT_TABLE(test_a_part_is_news_of_all, splits),
+	      UNIT_TABLE(test_a_part_is_news_of_no_other_base_page, splits),
+	      UNIT_TEST(test_reading_leaves_it_huge),
+	      UNIT_TEST(test_failed_read_keeps_what_is_in_front),
 	      UNIT_TEST(test_fork_shares_a_unit),
 	      UNIT_TEST(test_fork_one_splits),
 	      UNIT_TEST(test_fork_whole_goes_back_to_one_that_split))
