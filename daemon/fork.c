@@ -403,8 +403,8 @@ static void finish(struct channel *ch)
 	co_queue_wake(&ch->session->forks.over);
 }
 
-/* What is exclusive comes back; the bytes of device pages that both will have
- * leave the window that only one has; pages that both will have are read-only
+/* The bytes of device pages that both will have leave the window that only one
+ * has; what is exclusive comes back; pages that both will have are read-only
  * from now on. A program whose system calls cannot wait for us would see them
  * fail instead: it shares nothing. */
 static int share(struct channel *ch)
@@ -415,13 +415,6 @@ static int share(struct channel *ch)
 	s->forks.announced++;
 	if (s->hello_flags & UHMM_HELLO_USER_MODE_ONLY)
 		return 0;
-	if (s->d->core.hmm.exclusive) {
-		int64_t back = uhmm_migrate_to_ram(s->mm, whole_mm(),
-						   s->d->core.hmm.exclusive);
-
-		if (back < 0)
-			return (int)back;
-	}
 	if (uhmm_engine_evacuate(s->engine, true))
 		return -EIO;
 	return uhmm_mm_share(s->mm, s->own);

@@ -5,6 +5,7 @@
  * until it is written, and a snapshot shows that. The page table's own write
  * bit cannot be seen from outside, ours can: so private pages are protected
  * before the fork, and the child inherits that. They get numbers (mm/kin.h).
+ * What a device has for itself comes back first.
  * A mapping without any page of its own the kernel leaves to be faulted in by
  * the child, unless somebody write-protects it: so it is not watched meanwhile.
  * Kernel: copy_present_ptes(), wrprotect, vma_needs_copy().

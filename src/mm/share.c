@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <uhmm/migrate.h>
+
 #include "mm/mm.h"
 
 /* Pages looked at at once. */
@@ -227,6 +229,13 @@ static int share_vma(struct uhmm_mm *mm, const struct uhmm_vma *vma,
 	if (vma->shared || vma->pfnmap || (vma->special && vma->anon) ||
 	    !mm->ops->is_forked(mm->ops_ctx, vma->range.start))
 		return 0;
+	if (mm->core->exclusive) {
+		int64_t back = uhmm_migrate_to_ram(mm, vma->range,
+						   mm->core->exclusive);
+
+		if (back < 0)
+			return (int)back;
+	}
 	has = has_pages(mm, vma->range);
 	if (has < 0)
 		return has;

@@ -379,6 +379,28 @@ START_TEST(test_mirror_keeps_a_page_that_is_used_again)
 }
 END_TEST
 
+/* What a device has for itself comes back, unless the child does not get it. */
+START_TEST(test_exclusive_comes_back_where_both_have_it)
+{
+	const uint64_t apart = RIG_VPN + 2 * NPAGES;
+
+	fake_map(rig.m, apart, NPAGES, &fake_rw);
+	fake_put(rig.m, apart, NPAGES, 1);
+	fake_dontfork(rig.m, apart, NPAGES);
+	fake_map(rig.m, RIG_VPN, NPAGES, &fake_rw);
+	fake_put(rig.m, RIG_VPN, NPAGES, 1);
+	rig_ok(rig.file, RIG_EXCLUSIVE, RIG_VPN, NPAGES, 0);
+	rig_ok(rig.file, RIG_EXCLUSIVE, apart, NPAGES, 0);
+	child = fake_fork(rig.m);
+	its = rig_open(0, child);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 2, 0x01, 0x01);
+	RIG_SNAPSHOT_IS(rig.file, apart, 2, 0x00, 0x00);
+	ck_assert_int_eq(rig_ioctl(rig.file, RIG_CHECK, apart, NPAGES),
+			 -EPERM);
+	done();
+}
+END_TEST
+
 /* ---- files ---- */
 
 static const struct fake_kind shared_file = { .read = true, .write = true,
@@ -456,6 +478,7 @@ UNIT_RIG_MAIN("share",
 	      UNIT_TEST(test_relatives_forget),
 	      UNIT_TEST(test_relatives_forget_what_they_do_not_have),
 	      UNIT_TEST(test_mirror_keeps_a_page_that_is_used_again),
+	      UNIT_TEST(test_exclusive_comes_back_where_both_have_it),
 	      UNIT_TEST(test_pages_of_files_are_forgotten_when_shared),
 	      UNIT_TEST(test_nothing_to_share),
 	      UNIT_TEST(test_nobody_wants_to_know))
