@@ -56,7 +56,8 @@ static int make_line(struct uhmm_kin *kin, uint16_t id,
 
 int uhmm_kin_init(struct uhmm_mm *mm)
 {
-	return make_line(&mm->kin, (uint16_t)++mm->core->kin_births, NULL);
+	mm->kin.born = ++mm->core->kin_births;
+	return make_line(&mm->kin, (uint16_t)mm->kin.born, NULL);
 }
 
 void uhmm_kin_fini(struct uhmm_mm *mm)
@@ -158,7 +159,7 @@ void uhmm_kin_move(struct uhmm_mm *mm, struct uhmm_range from, uhmm_vpn_t to)
 
 /* ---- who else ---- */
 
-void uhmm_kin_tell(struct uhmm_mm *mm, uhmm_vpn_t vpn)
+void uhmm_kin_tell(struct uhmm_mm *mm, uhmm_vpn_t vpn, uint32_t until)
 {
 	uint64_t number = uhmm_kin_get(mm, vpn);
 	uint16_t birth = number ? (uint16_t)(number >> SERIAL_BITS) :
@@ -169,7 +170,7 @@ void uhmm_kin_tell(struct uhmm_mm *mm, uhmm_vpn_t vpn)
 		struct uhmm_mm *other =
 			UHMM_CONTAINER_OF(node, struct uhmm_mm, link);
 
-		if (descends_from(other, birth))
+		if (other->kin.born <= until && descends_from(other, birth))
 			uhmm_mm_invalidate(other, uhmm_range_of(vpn, 1),
 					   UHMM_NOTIFY_CLEAR, NULL);
 	}

@@ -13,8 +13,9 @@
  * the end of the mapping. It stays while the page is on a device: there the
  * entries say the same.
  * A number also says in which mm the page came into being. The kernel looks for
- * the page in all mappings that descend from that mm's, and mirrors of these
- * mms forget it whether it is there or not (tell).
+ * the page in the mappings that descend from that mm's, the older mm first, and
+ * no further when nobody is left who has it. Mirrors of the mms where it looked
+ * forget the page, whether it was there or not (tell).
  * What is known here is never trusted with data: two pages that are not alike
  * byte by byte are not one (share.h).
  *
@@ -38,6 +39,7 @@ struct uhmm_kin {
 	uint16_t *line;		/* first ancestor ... this one; ids repeat after
 				 * 65535 mms, which costs a needless fault */
 	uint32_t depth;
+	uint32_t born;		/* after those with a smaller one */
 	bool moved;		/* numbers of it, or of an ancestor, moved
 				 * (mremap): a page may be at two addresses */
 };
@@ -78,11 +80,13 @@ void uhmm_kin_drop(struct uhmm_mm *mm, struct uhmm_range r);
 void uhmm_kin_move(struct uhmm_mm *mm, struct uhmm_range from, uhmm_vpn_t to);
 
 /**
- * uhmm_kin_tell() - the reverse map was walked for what is at @vpn of @mm: all
- * mirrors forget the page that descend from where it came into being
- * Kernel: MMU_NOTIFY_CLEAR of try_to_migrate_one().
+ * uhmm_kin_tell() - the reverse map was walked for what is at @vpn of @mm:
+ * mirrors forget the page of who descends from where it came into being
+ * @until: born of the youngest who had it: the walk has ended there. The one
+ * who migrates does not count: its page table was the first to be looked at
+ * Kernel: MMU_NOTIFY_CLEAR of try_to_migrate_one(), folio_not_mapped().
  */
-void uhmm_kin_tell(struct uhmm_mm *mm, uhmm_vpn_t vpn);
+void uhmm_kin_tell(struct uhmm_mm *mm, uhmm_vpn_t vpn, uint32_t until);
 
 /** uhmm_kin_is_shared() - does another mm have the page at @vpn of @mm? Seen at
  *  the same address only. */

@@ -104,10 +104,7 @@ static int lock_device_page(struct uhmm_migrate_vma *args, uhmm_dpfn_t dpfn,
 	int err = unit ? uhmm_restore_lock_unit(restore, core, dpfn) :
 			 uhmm_restore_lock(restore, core, dpfn);
 
-	for (uint32_t i = before; i < restore->nlegs; i++)
-		if (uhmm_page_mapcount(&core->store, restore->leg[i].dpfn) > 1)
-			uhmm_kin_tell(restore->leg[i].mm,
-				      restore->leg[i].at.vpn);
+	uhmm_restore_tell(restore, before, args->mm);
 	return err;
 }
 
@@ -296,7 +293,9 @@ static int collect_system(struct uhmm_migrate_vma *args)
 		err = mm->ops->scan(mm->ops_ctx, args->range, pte);
 		if (err)
 			return err;
-		uhmm_file_rmap_tell(mm, &args->vma, args->range, pte);
+		err = uhmm_file_rmap_tell(mm, &args->vma, args->range, pte);
+		if (err)
+			return err;
 	}
 	if (args->vma.shared)
 		return 0;

@@ -209,6 +209,26 @@ int uhmm_restore_lock_unit(struct uhmm_restore *r, struct uhmm_core *core,
 	return err;
 }
 
+void uhmm_restore_tell(const struct uhmm_restore *r, uint32_t first,
+		       const struct uhmm_mm *caller)
+{
+	uint32_t end, until;
+
+	for (; first < r->nlegs; first = end) {
+		until = 0;
+		end = first;
+		while (end < r->nlegs &&
+		       r->leg[end].dpfn.val == r->leg[first].dpfn.val) {
+			const struct uhmm_mm *mm = r->leg[end++].mm;
+
+			if (mm != caller && mm->kin.born > until)
+				until = mm->kin.born;
+		}
+		for (uint32_t i = first; i < end && end - first > 1; i++)
+			uhmm_kin_tell(r->leg[i].mm, r->leg[i].at.vpn, until);
+	}
+}
+
 void uhmm_restore_split(struct uhmm_restore *r)
 {
 	for (uint32_t i = 0; i < r->nlegs; i++)

@@ -53,6 +53,14 @@ UHMM_CHECKED int uhmm_restore_lock_unit(struct uhmm_restore *r,
 					struct uhmm_core *core,
 					uhmm_dpfn_t head);
 
+/**
+ * uhmm_restore_tell() - mirrors are told of the legs from @first on of pages
+ * that several map, as by a walk of the reverse map
+ * @caller: whose page table was looked at before, or NULL (kin.h)
+ */
+void uhmm_restore_tell(const struct uhmm_restore *r, uint32_t first,
+		       const struct uhmm_mm *caller);
+
 /** uhmm_restore_split() - what is locked is given page by page */
 void uhmm_restore_split(struct uhmm_restore *r);
 

@@ -311,21 +311,37 @@ void uhmm_sharers_stop(struct uhmm_migrate_vma *args, const uint8_t *before)
 	}
 }
 
+/* Is the page of @sharer one that was looked for? */
+static bool is_looked_for(const struct uhmm_migrate_vma *args,
+			  const struct uhmm_sharer *sharer)
+{
+	return sharer->stopped &&
+	       (args->src[sharer->i] & UHMM_MIGRATE_PFN_MIGRATE);
+}
+
 void uhmm_sharers_tell(struct uhmm_migrate_vma *args)
 {
 	const struct uhmm_sharers *s = &args->sharers;
+	uint32_t until[PIECE] = { 0 };
 
 	for (uint32_t k = 0; k < s->n; k++) {
 		const struct uhmm_sharer *sharer = &s->sharer[k];
 
-		if (!sharer->stopped ||
-		    !(args->src[sharer->i] & UHMM_MIGRATE_PFN_MIGRATE))
+		if (is_looked_for(args, sharer) &&
+		    sharer->mm->kin.born > until[sharer->i])
+			until[sharer->i] = sharer->mm->kin.born;
+	}
+	for (uint32_t k = 0; k < s->n; k++) {
+		const struct uhmm_sharer *sharer = &s->sharer[k];
+		uint32_t i = sharer->i;
+
+		if (!is_looked_for(args, sharer))
 			continue;
-		uhmm_kin_tell(sharer->mm, sharer->vpn);
+		uhmm_kin_tell(sharer->mm, sharer->vpn, until[i]);
 		if (args->mm->kin.moved || sharer->mm->kin.moved)
 			uhmm_kin_tell(args->mm,
-				      UHMM_VPN(args->range.start.val +
-					       sharer->i));
+				      UHMM_VPN(args->range.start.val + i),
+				      until[i]);
 	}
 }
 

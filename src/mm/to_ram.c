@@ -15,18 +15,17 @@
 /* Pages locked at once. */
 #define BATCH 512
 
-/* Bring back what is locked. Return: legs that came back. */
-static uint64_t bring_back(struct uhmm_restore *r)
+/* Bring back what is locked, for @caller or, NULL, for nobody.
+ * Return: legs that came back. */
+static uint64_t bring_back(struct uhmm_restore *r, const struct uhmm_mm *caller)
 {
 	if (!r->nlegs)
 		return 0;
-	for (uint32_t i = 0; i < r->nlegs; i++) {
+	for (uint32_t i = 0; i < r->nlegs; i++)
 		uhmm_mm_invalidate(r->leg[i].mm,
 				   uhmm_range_of(r->leg[i].at.vpn, 1),
 				   UHMM_NOTIFY_MIGRATE, NULL);
-		if (uhmm_page_mapcount(&r->core->store, r->leg[i].dpfn) > 1)
-			uhmm_kin_tell(r->leg[i].mm, r->leg[i].at.vpn);
-	}
+	uhmm_restore_tell(r, 0, caller);
 	uhmm_restore_give(r);
 	return uhmm_restore_finish(r);
 }
@@ -110,7 +109,7 @@ int64_t uhmm_migrate_to_ram(struct uhmm_mm *mm, struct uhmm_range r,
 		lock_by_place(&restore, mm, &vpn, r.end, pgmap);
 		if (!restore.nlegs)
 			break;
-		back += (int64_t)bring_back(&restore);
+		back += (int64_t)bring_back(&restore, mm);
 	} while (vpn.val < r.end.val);
 	uhmm_mm_settle(mm);
 	return back;
@@ -212,7 +211,7 @@ uint64_t uhmm_migrate_evict(struct uhmm_pagemap *pgmap)
 	uint64_t back = 0;
 
 	while (lock_by_page(&restore, pgmap, &dpfn, false))
-		back += bring_back(&restore);
+		back += bring_back(&restore, NULL);
 	settle_all(pgmap->core);
 	return back;
 }
@@ -223,6 +222,6 @@ uint64_t uhmm_migrate_evict_all(struct uhmm_pagemap *pgmap)
 	uhmm_dpfn_t dpfn = uhmm_pagemap_first(pgmap);
 
 	while (lock_by_page(&restore, pgmap, &dpfn, true))
-		bring_back(&restore);
+		bring_back(&restore, NULL);
 	return uhmm_migrate_evict(pgmap);
 }

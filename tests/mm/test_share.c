@@ -349,17 +349,22 @@ END_TEST
 
 START_TEST(test_relatives_forget_what_they_do_not_have)
 {
-	struct fake_mm *second;
+	struct fake_mm *second, *third;
 	struct uhmm_file *theirs;
 
 	forked();
 	second = fake_fork(rig.m);
+	third = fake_fork(rig.m);
 	theirs = rig_open(1, second);
 	fake_put(second, RIG_VPN, NPAGES, 91);
 	rig_ok(theirs, RIG_READ, RIG_VPN, NPAGES, 1);
 	rig_ok(its, RIG_TO_DEV, RIG_VPN, 1, 0);
 	rig_ok(theirs, RIG_READ, RIG_VPN + 1, NPAGES - 1, 0);
 	rig_ok(theirs, RIG_READ, RIG_VPN, NPAGES, 1);
+	/* who is younger than the last one who has it is not asked */
+	fake_put(third, RIG_VPN + 1, 1, 92);
+	rig_ok(its, RIG_TO_DEV, RIG_VPN + 1, 1, 0);
+	rig_ok(theirs, RIG_READ, RIG_VPN, NPAGES, 0);
 	rig_close(theirs);
 	done();
 }

@@ -76,30 +76,36 @@ static bool descends(const struct model_proc *proc, int id)
 }
 
 /* The page was looked for wherever it may be: who descends from where it was
- * made forgets what is at that place. */
-static void tell(struct model *m, int p, int v)
+ * made forgets what is at that place, up to the youngest one who had it. */
+static void tell(struct model *m, int p, int v, int until)
 {
 	const struct model_page *page = page_at(m, p, v);
 	int birth = page->kin ? page->birth : own_id(m, p);
 
 	for (int q = 0; q < MODEL_PROCS; q++)
-		if (m->proc[q].alive && descends(&m->proc[q], birth))
+		if (m->proc[q].alive && own_id(m, q) <= until &&
+		    descends(&m->proc[q], birth))
 			memset(page_at(m, q, v)->tag, 0, sizeof(page->tag));
 }
 
-/* And that of all who share it. */
-static void come_back_everywhere(struct model *m, int p, int v)
+/* And that of all who share it. @caller: who asks for it, or -1 */
+static void come_back_everywhere(struct model *m, int p, int v, int caller)
 {
 	struct model_page was = *page_at(m, p, v);
-	int sharers = 0;
+	int sharers = 0, until = 0;
 
 	for (int q = 0; q < MODEL_PROCS; q++)
-		for (int u = 0; u < MODEL_PAGES; u++)
-			sharers += is_same_page(&was, page_at(m, q, u));
+		for (int u = 0; u < MODEL_PAGES; u++) {
+			if (!is_same_page(&was, page_at(m, q, u)))
+				continue;
+			sharers++;
+			if (q != caller && own_id(m, q) > until)
+				until = own_id(m, q);
+		}
 	for (int q = 0; q < MODEL_PROCS; q++)
 		for (int u = 0; u < MODEL_PAGES; u++)
 			if (sharers > 1 && is_same_page(&was, page_at(m, q, u)))
-				tell(m, q, u);
+				tell(m, q, u, until);
 	for (int q = 0; q < MODEL_PROCS; q++)
 		for (int u = 0; u < MODEL_PAGES; u++)
 			if (is_same_page(&was, page_at(m, q, u)))
@@ -148,7 +154,7 @@ bool model_touch(struct model *m, int p, int v, bool write)
 	    (write && page->rights != MODEL_WRITE))
 		return false;
 	if (is_away(page))
-		come_back_everywhere(m, p, v);
+		come_back_everywhere(m, p, v, p);
 	if (!write)
 		return true;
 	page->where = MODEL_RAM;
@@ -167,7 +173,7 @@ void model_fork(struct model *m, int parent, int child)
 
 		memset(page->tag, 0, sizeof(page->tag));
 		if (page->where == MODEL_EXCLUSIVE)
-			come_back_everywhere(m, parent, v);
+			come_back_everywhere(m, parent, v, parent);
 		page->write = page->alone = false;
 		if (page->where != MODEL_HOLE && !page->kin) {
 			page->kin = ++m->last_kin;
@@ -252,13 +258,20 @@ void model_forget(struct model *m, int p, int v, int n, int but)
 static void tell_sharers(struct model *m, int p, int v)
 {
 	const struct model_page *page = page_at(m, p, v);
+	int until = 0;
 
 	for (int q = 0; q < MODEL_PROCS; q++)
 		for (int u = 0; u < MODEL_PAGES; u++)
 			if (page_at(m, q, u) != page &&
+			    model_is_kin(page_at(m, q, u), page) &&
+			    own_id(m, q) > until)
+				until = own_id(m, q);
+	for (int q = 0; q < MODEL_PROCS; q++)
+		for (int u = 0; u < MODEL_PAGES; u++)
+			if (page_at(m, q, u) != page &&
 			    model_is_kin(page_at(m, q, u), page)) {
-				tell(m, q, u);
-				tell(m, p, v);
+				tell(m, q, u, until);
+				tell(m, p, v, until);
 			}
 }
 
@@ -311,7 +324,7 @@ void model_to_sys(struct model *m, int p, int v, int n, int dev, bool given)
 		const struct model_page *page = page_at(m, p, i);
 
 		if (given && page->where == MODEL_DEV && page->dev == dev)
-			come_back_everywhere(m, p, i);
+			come_back_everywhere(m, p, i, p);
 	}
 }
 
@@ -321,7 +334,7 @@ void model_evict(struct model *m, int dev)
 		for (int v = 0; v < MODEL_PAGES; v++)
 			if (page_at(m, p, v)->where == MODEL_DEV &&
 			    page_at(m, p, v)->dev == dev)
-				come_back_everywhere(m, p, v);
+				come_back_everywhere(m, p, v, -1);
 }
 
 int model_exclusive(struct model *m, int p, int v, int dev)
@@ -331,7 +344,7 @@ int model_exclusive(struct model *m, int p, int v, int dev)
 
 	if (!page->mapped || page->rights != MODEL_WRITE)
 		return -EFAULT;
-	come_back_everywhere(m, p, v);
+	come_back_everywhere(m, p, v, p);
 	memset(page->tag, 0, sizeof(page->tag));
 	page->where = MODEL_RAM;
 	page->write = page->alone = true;
