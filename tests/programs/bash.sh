@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 about="bash: 2,000 forks"
-policy=chaos,rate=200000
+policy=chaos,rate=50000
 
 have() { need bash bash; }
 version() { bash --version; }

@@ -5,7 +5,7 @@ have() { need gcc gcc; }
 version() { gcc --version; }
 
 prepare() {
-	awk -v n="$(short_or 250 6000)" 'BEGIN {
+	awk -v n="$(short_or 250 2500)" 'BEGIN {
 		for (i = 0; i < n; i++) {
 			printf "int f%d(int a, const int *b)\n{\n\tint s = a;\n", i
 			printf "\tfor (int i = 0; i < a %% %d + 3; i++)\n", i + 1

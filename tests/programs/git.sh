@@ -6,7 +6,7 @@ version() { git --version; }
 
 prepare() {
 	git init -q --bare repo.git
-	awk -v n="$(short_or 500 15000)" '
+	awk -v n="$(short_or 500 5000)" '
 		function file(name, text) {
 			printf "M 100644 inline %s\ndata %d\n%s\n",
 				name, length(text), text
@@ -27,7 +27,7 @@ prepare() {
 
 work() {
 	local n
-	n=$(short_or 3 6)
+	n=$(short_or 3 4)
 	under sh -c "
 		for i in \$(seq $n); do
 			rm -rf copy

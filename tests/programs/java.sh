@@ -52,5 +52,5 @@ END
 work() {
 	local what=Work
 	[ -e ../input/Work.class ] || what=../input/Work.java
-	under java -Xmx256m -cp ../input $what "$(short_or 500000 10000000)"
+	under java -Xmx256m -cp ../input $what "$(short_or 500000 3000000)"
 }

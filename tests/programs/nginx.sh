@@ -36,7 +36,7 @@ work() {
 	under nginx -c "$PWD/../input/nginx.conf" &
 	pid=$!
 	wait_for 20 curl -sf http://127.0.0.1:18099/1.txt || return
-	wrk -t2 -c16 -d"$(short_or 3 30)s" -H 'Accept-Encoding: gzip' \
+	wrk -t2 -c16 -d"$(short_or 3 10)s" -H 'Accept-Encoding: gzip' \
 		http://127.0.0.1:18099/17.txt >wrk.log
 	echo "wrk $?, errors: $(grep -c 'Non-2xx\|Socket errors' wrk.log)"
 	for i in $(seq 50); do

@@ -39,4 +39,4 @@ if (isMainThread) {
 END
 }
 
-work() { under node ../input/work.js "$(short_or 200000 3000000)"; }
+work() { under node ../input/work.js "$(short_or 200000 1000000)"; }

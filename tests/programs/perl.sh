@@ -19,4 +19,4 @@ print "$s\n";
 END
 }
 
-work() { under perl ../input/work.pl "$(short_or 20000 1000000)"; }
+work() { under perl ../input/work.pl "$(short_or 20000 150000)"; }

@@ -20,8 +20,8 @@ work() {
 	pg_ctl -D data -w -l server.log \
 		-o "-k \$PWD -h '' -c shared_buffers=64MB -c fsync=off" start >/dev/null
 	export PGHOST=\$PWD PGDATABASE=postgres
-	pgbench -i -q -s $(short_or 1 10) >bench.log 2>&1
-	pgbench -n -c 4 -j 2 -t $(short_or 300 5000) --random-seed=1 >>bench.log 2>&1
+	pgbench -i -q -s $(short_or 1 5) >bench.log 2>&1
+	pgbench -n -c 4 -j 2 -t $(short_or 300 2000) --random-seed=1 >>bench.log 2>&1
 	psql -qAt -c 'create extension amcheck'
 	psql -qAt <<-SQL
 		select sum(abalance) from pgbench_accounts;

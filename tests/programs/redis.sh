@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-about="redis-server: 100,000 keys, redis-benchmark, BGSAVE (fork), a check of all keys"
+about="redis-server: 300,000 keys, redis-benchmark, BGSAVE (fork), a check of all keys"
 policy=chaos,rate=50000
 
 have() { need redis-server redis-server && need redis-benchmark redis-tools; }
@@ -9,7 +9,7 @@ cli() { redis-cli -s "$PWD/sock" "$@"; }
 
 work() {
 	local n pid status
-	n=$(short_or 100000 1000000)
+	n=$(short_or 100000 300000)
 	under redis-server --port 0 --unixsocket "$PWD/sock" --dir "$PWD" \
 		--save '' --enable-debug-command yes >server.log 2>&1 &
 	pid=$!
@@ -22,7 +22,7 @@ work() {
 		end" 0
 	redis-benchmark -s "$PWD/sock" --dbnum 1 -q -r 20000 -d 100 \
 		-t set,get,incr,lpush,lpop,sadd,hset,mset \
-		-n "$(short_or 15000 300000)" >bench.log 2>&1
+		-n "$(short_or 15000 100000)" >bench.log 2>&1
 	echo "benchmark $?"
 	cli bgsave >/dev/null
 	wait_for 60 sh -c "redis-cli -s '$PWD/sock' info persistence |

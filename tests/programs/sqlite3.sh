@@ -9,7 +9,7 @@ prepare() {
 	pragma cache_size = -65536;
 	create table t(a integer primary key, b text, c real);
 	with recursive n(i) as
-		(select 1 union all select i + 1 from n where i < $(short_or 60000 2000000))
+		(select 1 union all select i + 1 from n where i < $(short_or 60000 500000))
 	insert into t select i, hex(i * 7919 % 100003) || printf('%0100d', i), i * 1.5 from n;
 	create index tb on t(b);
 	update t set c = c * 2 where a % 3 = 0;
