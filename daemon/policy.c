@@ -9,6 +9,7 @@
 #include <uhmm/cpu_fault.h>
 #include <uhmm/migrate.h>
 
+#include "channel.h"
 #include "co.h"
 #include "daemon.h"
 #include "fork.h"
@@ -141,7 +142,8 @@ static int spare_threads(struct policy *p)
 
 static bool is_wanted(const struct policy *p)
 {
-	return p->s->state == SESSION_LIVE && !p->s->d->stopping;
+	return p->s->state == SESSION_LIVE && !p->s->d->stopping &&
+	       !p->s->alone;
 }
 
 static int step(struct policy *p)
@@ -156,9 +158,20 @@ static int step(struct policy *p)
 	return err;
 }
 
+/* What was taken comes home, though nobody has touched it. */
+static int give_all(struct policy *p)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < p->places.nmaps; i++)
+		err = policy_give(p, p->places.map[i]);
+	return err;
+}
+
 static void detach(struct policy *p)
 {
 	uhmm_list_del(&p->link);
+	co_queue_wake(&p->s->left);
 	policy_stats(p)->at_work--;
 	if (p->state)
 		p->ops->stop(p);
@@ -186,6 +199,8 @@ static void run(void *arg)
 		while (!err && is_wanted(p) && co_yield_until(next))
 			;
 	}
+	if (!err && p->s->alone)
+		err = give_all(p);
 	if (err == -EPERM)
 		leave_alone(p->s, "its threads cannot be seen");
 	else if (err && err != -ESRCH)
@@ -261,6 +276,16 @@ void policy_attach(struct session *s)
 	if (why)
 		leave_alone(s, why);
 	s->d->policy_stats.programs++;
+}
+
+int policy_alone(struct request *rq)
+{
+	struct session *s = rq->ch->session;
+
+	s->alone = true;
+	while (session_is_open(s) && !uhmm_list_is_empty(&s->policies))
+		co_queue_wait(&s->left, 0);
+	return 0;
 }
 
 /* ---- news ---- */

@@ -26,6 +26,7 @@
 #include "policy_conf.h"
 
 struct daemon;
+struct request;
 struct session;
 struct policy;
 
@@ -79,6 +80,9 @@ struct policy_stats {
 
 /** policy_attach() - @s is LIVE: the daemon's policies begin to work on it */
 void policy_attach(struct session *s);
+
+/** policy_alone() - (yields) handler: the program wants none any more. 0 */
+int policy_alone(struct request *rq);
 
 /** policy_faulted() - a CPU of @s got the page at @vpn back */
 void policy_faulted(struct session *s, uhmm_vpn_t vpn);

@@ -18,6 +18,7 @@
 #include "daemon.h"
 #include "fileops.h"
 #include "fork.h"
+#include "policy.h"
 #include "session.h"
 #include "trap.h"
 #include "sys/pagesize.h"
@@ -187,6 +188,7 @@ static const struct handler handlers[] = {
 	[UHMM_WIRE_fence] = { vmcall_fence, CHANNEL_CALLER },
 	[UHMM_WIRE_bring] = { trap_bring, CHANNEL_CALLER },
 	[UHMM_WIRE_peek] = { vmops_peek, CHANNEL_CALLER },
+	[UHMM_WIRE_alone] = { policy_alone, CHANNEL_CALLER },
 	[UHMM_WIRE_fork] = { fork_request, CHANNEL_CALLER },
 	[UHMM_WIRE_stats] = { handle_stats, CHANNEL_NEW | CHANNEL_CONTROL },
 	[UHMM_WIRE_check] = { handle_check, CHANNEL_NEW | CHANNEL_CONTROL },

@@ -210,6 +210,7 @@ static struct session *new_session(struct worker *w,
 	s->uffd_features = parts->uffd_features;
 	uhmm_list_init(&s->channels);
 	uhmm_list_init(&s->policies);
+	co_queue_init(&s->left);
 	co_queue_init(&s->agent_came);
 	co_queue_init(&s->resumed);
 	co_queue_init(&s->forks.over);

@@ -94,6 +94,8 @@ struct session {
 	struct co_queue resumed;	/* ... wait until they are */
 	bool cleaning;			/* a job is to clean its window */
 	struct uhmm_list policies;	/* of policy.link */
+	bool alone;			/* no policy any more ... */
+	struct co_queue left;		/* ... wait until the last has ended */
 	unsigned int dry;		/* drains in a row (fault.c) */
 	uint64_t dry_ns;		/* when the last was */
 };

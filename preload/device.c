@@ -350,3 +350,11 @@ void uhmm_device_mincore(void *addr, size_t bytes, unsigned char *vec)
 	msg.body.mincore.vec = (uintptr_t)vec;
 	(void)!uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
 }
+
+void uhmm_device_alone(void)
+{
+	struct uhmm_wire_msg msg;
+
+	uhmm_wire_init(&msg, UHMM_WIRE_alone, 0, false);
+	(void)!uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+}

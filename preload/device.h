@@ -73,6 +73,9 @@ void uhmm_device_after_advise(void *addr, size_t bytes, int advice);
 /** uhmm_device_before_remap() - the program is about to move this range */
 void uhmm_device_before_remap(void *addr, size_t bytes);
 
+/** uhmm_device_alone() - policies end, and what they took is here again */
+void uhmm_device_alone(void);
+
 /** uhmm_device_mincore() - mincore has filled @vec: mark pages on devices */
 void uhmm_device_mincore(void *addr, size_t bytes, unsigned char *vec);
 

@@ -24,6 +24,8 @@ EXPORT int __open_2(const char *path, int flags);
 EXPORT int __open64_2(const char *path, int flags);
 EXPORT int __openat_2(int dir, const char *path, int flags);
 EXPORT int __openat64_2(int dir, const char *path, int flags);
+/* Declared by the sanitizers' headers. */
+EXPORT int __lsan_is_turned_off(void);
 
 /* The mode of an open(), when there is one. */
 #define GET_MODE(mode, flags)                                        \
@@ -247,6 +249,14 @@ EXPORT int mincore(void *addr, size_t bytes, unsigned char *vec)
 	if (ret == 0)
 		uhmm_device_mincore(addr, bytes, vec);
 	return ret;
+}
+
+/* LeakSanitizer asks this right before it stops all threads, the agent's among
+ * them, and reads the memory: none of it may be on its way then. */
+EXPORT int __lsan_is_turned_off(void)
+{
+	uhmm_device_alone();
+	return libc_lsan_is_turned_off();
 }
 
 /* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

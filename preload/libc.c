@@ -240,3 +240,10 @@ void *libc_mremap(void *old, size_t old_bytes, size_t new_bytes, int flags,
 					      (long)old_bytes, (long)new_bytes,
 					      flags, uhmm_ptr(to)));
 }
+
+int libc_lsan_is_turned_off(void)
+{
+	int (*fn)(void) = (int (*)(void))libc_find(LIBC_LSAN_IS_TURNED_OFF);
+
+	return fn ? fn() : 0;
+}

@@ -17,6 +17,9 @@
  */
 void libc_find_all(void);
 
+/** libc_lsan_is_turned_off() - what another library than ours says; else 0 */
+int libc_lsan_is_turned_off(void);
+
 int libc_open(const char *path, int flags, mode_t mode);
 int libc_open64(const char *path, int flags, mode_t mode);
 int libc_openat(int dir, const char *path, int flags, mode_t mode);

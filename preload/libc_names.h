@@ -105,7 +105,8 @@
 	X(PPOLL_CHK, "__ppoll_chk")       \
 	X(PSELECT, "pselect")             \
 	X(EPOLL_PWAIT, "epoll_pwait")     \
-	X(PTRACE, "ptrace")
+	X(PTRACE, "ptrace")               \
+	X(LSAN_IS_TURNED_OFF, "__lsan_is_turned_off")
 
 enum libc_name {
 #define X(name, text) LIBC_##name,

@@ -4,16 +4,22 @@
  * Run under --policy. Each case does for a while, in several threads, what a
  * policy could get wrong: threads that come and go, memory that is dropped,
  * unmapped, moved and mapped again at the same place, signals on a stack that
- * may be away, forks at any time, files read and written past the page cache.
+ * may be away, forks at any time, files read and written past the page cache, a
+ * tracer in the same memory (LeakSanitizer has one) that stops all threads.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -293,6 +299,82 @@ static void *direct(void *arg)
 	return NULL;
 }
 
+/* ---- a tracer that shares the memory ---- */
+
+struct traced {
+	pid_t pid;
+	pid_t tid[16];
+	unsigned int n;
+	unsigned char *data;
+};
+
+static void list_threads(struct traced *t)
+{
+	struct dirent *entry;
+	DIR *dir = opendir("/proc/self/task");
+
+	CHECK(dir, "%s", strerror(errno));
+	t->n = 0;
+	while ((entry = readdir(dir)) && t->n < 16)
+		if (entry->d_name[0] != '.')
+			t->tid[t->n++] = (pid_t)strtol(entry->d_name, NULL, 10);
+	closedir(dir);
+}
+
+static void detach_all(const struct traced *t, unsigned int n)
+{
+	while (n--)
+		(void)syscall(SYS_ptrace, PTRACE_DETACH, t->tid[n], 0, 0);
+}
+
+/* A leak detector asks this first; the library wants to know. */
+extern int __lsan_is_turned_off(void) __attribute__((weak));
+
+/* All stand still, those included that see to it that memory comes back. Libc
+ * knows nothing of this process. */
+static int tracer(void *arg)
+{
+	const struct traced *t = arg;
+	unsigned int wrong = 0;
+
+	for (unsigned int i = 0; i < t->n; i++) {
+		if (syscall(SYS_ptrace, PTRACE_ATTACH, t->tid[i], 0, 0) ||
+		    syscall(SYS_wait4, t->tid[i], NULL, __WALL, NULL) < 0) {
+			detach_all(t, i);
+			return 2;
+		}
+	}
+	for (size_t i = 0; i < NPAGES * page_bytes; i += 64)
+		wrong += t->data[i] != (unsigned char)(i / page_bytes);
+	detach_all(t, t->n);
+	return wrong != 0;
+}
+
+static void traced(void)
+{
+	static _Alignas(16) unsigned char stack[65536];
+	struct traced t = { .data = map(NPAGES) };
+
+	for (size_t i = 0; i < NPAGES; i++)
+		memset(t.data + i * page_bytes, (int)i, page_bytes);
+	probe_pause_ms(100);	/* some of it is taken */
+	for (int i = 0; i < 20; i++) {
+		int status;
+		pid_t pid;
+
+		if (__lsan_is_turned_off)
+			CHECK(__lsan_is_turned_off() == 0, "");
+		list_threads(&t);
+		pid = clone(tracer, stack + sizeof(stack),
+			    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED,
+			    &t);
+		CHECK(pid > 0, "%s", strerror(errno));
+		(void)prctl(PR_SET_PTRACER, pid, 0, 0, 0);
+		CHECK(waitpid(pid, &status, __WALL) == pid, "");
+		CHECK(status == 0, "status %x", (unsigned int)status);
+	}
+}
+
 static void cases(const char *name)
 {
 	if (!strcmp(name, "threads"))
@@ -307,6 +389,8 @@ static void cases(const char *name)
 		run_threads(forking, 2);
 	else if (!strcmp(name, "direct"))
 		run_threads(direct, NTHREADS);
+	else if (!strcmp(name, "traced"))
+		traced();
 	else
 		probe_fail("no case %s", name);
 }
