@@ -124,7 +124,7 @@ make_root() {
 		find "$root/bin" "$build" -type f -perm -u+x ! -path "$build/vm/*" |
 			while read -r file; do libraries "$file"; done
 	} | sort -u | while read -r library; do
-		[ -e "$root$library" ] && continue
+		[ -e "$library" ] && [ ! -e "$root$library" ] || continue
 		mkdir -p "$root$(dirname "$library")"
 		cp -L "$library" "$root$library"
 	done
