@@ -214,7 +214,7 @@ static void measure_scale(const char *name, unsigned int n)
 
 	if (!bench_wants(name) || board == MAP_FAILED)
 		return;
-	if (pipe(board->go_fd) || pipe(board->done_fd))
+	if (pipe2(board->go_fd, O_CLOEXEC) || pipe2(board->done_fd, O_CLOEXEC))
 		bench_die("pipe");
 	for (unsigned int i = 0; i < n; i++)
 		if (fork() == 0)

@@ -4,6 +4,7 @@
  * So this runs before the program itself opens one: a child of fork has what
  * its parent has.
  */
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -151,7 +152,7 @@ static void measure_scale(const char *name, unsigned int n)
 	if (!bench_wants(name))
 		return;
 	board = make_board();
-	if (pipe(board->go_fd) || pipe(board->done_fd))
+	if (pipe2(board->go_fd, O_CLOEXEC) || pipe2(board->done_fd, O_CLOEXEC))
 		bench_die("pipe");
 	for (unsigned int i = 0; i < n; i++)
 		child(fault_in_rounds, board);

@@ -9,7 +9,7 @@
 /* Where the daemon best is when it answers; -1: not known. */
 static int this_cpu(void)
 {
-	unsigned int cpu;
+	unsigned int cpu = 0;
 
 	return uhmm_sys3(SYS_getcpu, uhmm_ptr(&cpu), 0, 0) ? -1 : (int)cpu;
 }
