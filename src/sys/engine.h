@@ -208,7 +208,8 @@ uint64_t uhmm_engine_held(const struct uhmm_engine *engine);
 
 /**
  * uhmm_engine_clean() - (yields) such pages are dropped, and those of device
- * pages of which @lives says that they are free
+ * pages of which @lives says that they are free; as many as there are when it
+ * is called
  * Return: 0; -ESRCH; another: some are left
  */
 UHMM_CHECKED int uhmm_engine_clean(struct uhmm_engine *engine,

@@ -256,24 +256,32 @@ int uhmm_engine_clean(struct uhmm_engine *e,
 		      bool (*lives)(void *ctx, uhmm_dpfn_t dpfn), void *ctx)
 {
 	struct uhmm_range r[UHMM_ENGINE_HANDS_MAX];
+	uint64_t left;
 	unsigned int n;
 	int err;
 
 	if (!uhmm_window_exists(&e->window))
 		return 0;
 	forget_free(e, lives, ctx);
-	while ((n = find_stale(e, r, UHMM_ENGINE_HANDS_MAX))) {
+	/* as many as there are now: what faults leave meanwhile, one by one,
+	 * is not worth a call each */
+	left = e->window.nstale;
+	while (left && (n = find_stale(e, r, UHMM_ENGINE_HANDS_MAX))) {
 		err = uhmm_engine_ask_hands(e, UHMM_ENGINE_SWEEP, r, n);
 		if (err == -EAGAIN)
 			continue;	/* they may not be stale any more */
 		if (err)
 			return err;
-		for (unsigned int i = 0; i < n; i++)
+		for (unsigned int i = 0; i < n; i++) {
+			uint64_t npages = uhmm_range_npages(r[i]);
+
 			uhmm_window_emptied(
 				&e->window,
 				UHMM_DPFN(e->window.first.val +
 					  r[i].start.val - e->window.base.val),
-				uhmm_range_npages(r[i]));
+				npages);
+			left -= npages < left ? npages : left;
+		}
 	}
 	return 0;
 }
