@@ -115,6 +115,23 @@ struct uhmm_driver {
 
 UHMM_EXPORTS_BEGIN
 
+/**
+ * uhmm_device_add_memory() - dev->npages of dev->type, owned by dev->uuid, are
+ * dev->pgmap; dev is its driver's
+ * @ops: NULL: a page that a CPU touches comes back, and no more is to be done
+ * Return: as uhmm_memremap_device_private_pagemap()
+ */
+UHMM_CHECKED int uhmm_device_add_memory(struct uhmm_device *dev,
+					const struct uhmm_pagemap_ops *ops);
+
+/**
+ * uhmm_user_range() - the pages that a program names by @addr and @npages
+ * Return: 0; -EINVAL @addr is no page's, there are none, or they do not end
+ * within an address space
+ */
+UHMM_CHECKED int uhmm_user_range(const struct uhmm_core *core, uint64_t addr,
+				 uint64_t npages, struct uhmm_range *r);
+
 extern const struct uhmm_driver uhmm_driver;
 
 UHMM_EXPORTS_END

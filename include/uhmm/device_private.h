@@ -44,6 +44,7 @@ struct uhmm_pagemap {
 	const struct uhmm_pagemap_ops *ops; /* (in) */
 	void *driver;			/* (in) the driver's */
 	uint32_t range;			/* its range of device page numbers */
+	uint64_t hand;			/* where uhmm_pagemap_make_room() goes on */
 };
 
 UHMM_EXPORTS_BEGIN
@@ -107,6 +108,19 @@ uint64_t uhmm_device_private_read(struct uhmm_core *core, uhmm_dpfn_t dpfn,
 				  uint64_t npages, void *buf);
 uint64_t uhmm_device_private_write(struct uhmm_core *core, uhmm_dpfn_t dpfn,
 				   uint64_t npages, const void *buf);
+
+/**
+ * uhmm_device_private_mark_accessed() - the driver used page @dpfn, which is in
+ * use: it is not among the first that uhmm_pagemap_make_room() evicts. A page
+ * that was just allocated counts as used.
+ * Kernel: folio_mark_accessed().
+ */
+void uhmm_device_private_mark_accessed(struct uhmm_core *core,
+				       uhmm_dpfn_t dpfn);
+
+/** uhmm_pagemap_has() - is @leaf the entry of a page of @pgmap, which is not on
+ *  its way? */
+bool uhmm_pagemap_has(const struct uhmm_pagemap *pgmap, uhmm_softleaf_t leaf);
 
 /** uhmm_pagemap_of() - the pagemap that @dpfn is of, or NULL */
 struct uhmm_pagemap *uhmm_pagemap_of(struct uhmm_core *core, uhmm_dpfn_t dpfn);

@@ -20,6 +20,10 @@
  * behind; without the flag the unit is split, and every dst[] counts. A unit
  * the range has a part of is split, and moves page by page.
  *
+ * From device to device. A destination may be a page of another private device:
+ * the bytes go from one to the other, for all who map the page. With pgmap NULL
+ * device pages of any device are selected, and every notifier is told.
+ *
  * src[] and dst[] hold one word per base page: enum uhmm_migrate_pfn flags and
  * a number above UHMM_MIGRATE_PFN_SHIFT. Which space the number is of is said
  * by DEVICE_PRIVATE (S1.4): set, a device page number; clear, a system page,
@@ -48,6 +52,9 @@ enum uhmm_migrate_vma_flags {
 	/* Ours: to the device only what the program cannot lose, whatever it
 	 * does to its mappings meanwhile, because it knows of no migration. */
 	UHMM_MIGRATE_VMA_AT_ONCE = 1 << 4,
+	/* Ours, of uhmm_migrate_to_dev(): where the device is full, what is
+	 * coldest there goes back first. */
+	UHMM_MIGRATE_VMA_MAKE_ROOM = 1 << 5,
 };
 
 /** uhmm_migrate_pfn() - word for device page @dpfn */
@@ -107,7 +114,8 @@ struct uhmm_migrate_vma {
 	uint64_t *src;			/* (in) room, (out) per page */
 	uint64_t *dst;			/* (in) room, zeroed by setup */
 	struct uhmm_pagemap *pgmap;	/* (in) whose device pages are
-					 * selected; owner of the notification */
+					 * selected; owner of the notification;
+					 * NULL: any, none */
 	unsigned int flags;		/* (in) uhmm_migrate_vma_flags */
 	uint64_t cpages;		/* (out) src[] with MIGRATE after setup */
 	struct uhmm_vma vma;		/* (out) the mapping */
@@ -146,7 +154,7 @@ void uhmm_migrate_vma_finalize(struct uhmm_migrate_vma *args);
 /**
  * uhmm_migrate_to_dev() - (yields) ordinary pages of @r, in one mapping, become
  * device pages of @pgmap, as many as can and as it has room for
- * @flags: UHMM_MIGRATE_VMA_AT_ONCE or 0
+ * @flags: UHMM_MIGRATE_VMA_AT_ONCE, UHMM_MIGRATE_VMA_MAKE_ROOM, or 0
  * Return: pages that did (>= 0); -EINVAL as uhmm_migrate_vma_setup(); -ENOMEM;
  * -ESRCH
  * Kernel: what a driver does with migrate_vma_*() to prefetch.
@@ -166,6 +174,10 @@ UHMM_CHECKED int64_t uhmm_migrate_to_ram(struct uhmm_mm *mm,
 					 struct uhmm_range r,
 					 struct uhmm_pagemap *pgmap);
 
+/** uhmm_fault_to_ram() - (yields) migrate_to_ram() of a driver that has nothing
+ *  of its own to do then */
+int uhmm_fault_to_ram(struct uhmm_device_fault *fault);
+
 /**
  * uhmm_unit_break() - the unit that @vpn is in, if it is in one, is 512
  * pages from now on: what a driver does that cannot move it whole
@@ -178,7 +190,8 @@ struct uhmm_range uhmm_unit_break(struct uhmm_mm *mm, uhmm_vpn_t vpn);
  * maps it. One pass: a page that is on its way is left to who moves it.
  * Return: pages that came back
  * Pages of a coherent device that one has for itself are left, too.
- * Kernel: migrate_device_range() as a driver's eviction uses it.
+ * Kernel: migrate_device_range() of all of a device, as a driver's eviction
+ * uses it.
  */
 uint64_t uhmm_migrate_evict(struct uhmm_pagemap *pgmap);
 
@@ -188,6 +201,47 @@ uint64_t uhmm_migrate_evict(struct uhmm_pagemap *pgmap);
  * Kernel: none; a driver that releases such pages waits for ever.
  */
 uint64_t uhmm_migrate_evict_all(struct uhmm_pagemap *pgmap);
+
+/**
+ * uhmm_pagemap_make_room() - (yields) the coldest pages of @pgmap go back to
+ * whoever maps them, until @npages are free or none is left that can go
+ * A CPU that touches one of them meanwhile waits until it is back, as for any
+ * page on its way. What cannot be given back stays.
+ * Return: pages that came back
+ * Kernel: what a driver does when its allocator fails (ttm_bo_evict_first()).
+ */
+uint64_t uhmm_pagemap_make_room(struct uhmm_pagemap *pgmap, uint64_t npages);
+
+/* ---- chosen by number ---- */
+
+/** struct uhmm_migrate_device - one migration of the device pages [start, +npages)
+ *  of one pagemap, whoever maps them */
+struct uhmm_migrate_device {
+	struct uhmm_core *core;		/* (in) */
+	uhmm_dpfn_t start;		/* (in) */
+	uint64_t npages;		/* (in) <= UHMM_MIGRATE_NPAGES_MAX */
+	uint64_t *src;			/* (in) room, (out) per page */
+	uint64_t *dst;			/* (in) room, zeroed by the first phase */
+	uint64_t cpages;		/* (out) pages that can go */
+	struct uhmm_restore restore;	/* internal */
+};
+
+/**
+ * uhmm_migrate_device_range() - lock the pages of the range that are mapped and
+ * not on their way already; src[] says which, as in uhmm_migrate_vma_setup(). A
+ * unit that lies in the range has COMPOUND and zeros behind, others are split.
+ * Return: 0, then pages and finalize must follow; -EINVAL the range is empty,
+ * too long, or not of one pagemap
+ * Kernel: migrate_device_range(). Difference: a struct, which holds the locks.
+ */
+UHMM_CHECKED int uhmm_migrate_device_range(struct uhmm_migrate_device *args);
+
+/** uhmm_migrate_device_pages() - (yields) move what has a destination:
+ *  UHMM_MIGRATE_PFN_SYSTEM, or a page of another private device */
+void uhmm_migrate_device_pages(struct uhmm_migrate_device *args);
+
+/** uhmm_migrate_device_finalize() - (yields) unlock, wake */
+void uhmm_migrate_device_finalize(struct uhmm_migrate_device *args);
 
 UHMM_EXPORTS_END
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* ---- the mirrors' page tables ---- */
 
@@ -105,12 +104,7 @@ static int start(struct uhmm_device *dev)
 	dd->tables = uhmm_page_tables_create();
 	if (!dd->tables)
 		goto undo;
-	dev->pgmap.type = dev->type;
-	dev->pgmap.npages = dev->npages;
-	dev->pgmap.ops = &uhmm_dmirror_pagemap_ops;
-	dev->pgmap.driver = dev;
-	memcpy(dev->pgmap.owner, dev->uuid, sizeof(dev->uuid));
-	err = uhmm_memremap_device_private_pagemap(dev->core, &dev->pgmap);
+	err = uhmm_device_add_memory(dev, &uhmm_dmirror_pagemap_ops);
 	if (!err)
 		return 0;
 undo:

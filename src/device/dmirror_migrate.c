@@ -138,8 +138,7 @@ static uint64_t entry_of(struct dmirror *m, const struct piece *p, uint64_t i)
 	if (!uhmm_softleaf_is_device_private(leaf) &&
 	    !uhmm_softleaf_is_device_coherent(leaf))
 		return 0;
-	if (uhmm_pagemap_of(m->dev->core, uhmm_softleaf_to_dpfn(leaf)) !=
-	    &m->dev->pgmap)
+	if (!uhmm_pagemap_has(&m->dev->pgmap, leaf))
 		return 0;
 	if (uhmm_softleaf_is_device_coherent(leaf))
 		write = (src_of(p, i) & UHMM_MIGRATE_PFN_WRITE) &&

@@ -219,7 +219,8 @@ static bool page_names(const struct check *c, uhmm_dpfn_t dpfn,
 
 	if (uhmm_page_word_tag(word) == UHMM_PAGE_TAG_SHARED)
 		return in_chain(c, uhmm_page_word_chain(word), mapping);
-	return word == uhmm_page_word_mk(UHMM_PAGE_TAG_ONCE, mapping);
+	return (word & ~UHMM_PAGE_ACCESSED) ==
+	       uhmm_page_word_mk(UHMM_PAGE_TAG_ONCE, mapping);
 }
 
 static int check_leaf(struct check *c, uint32_t slot, uint64_t vpn,
@@ -406,12 +407,15 @@ static int check_chain(struct check *c, uhmm_dpfn_t dpfn, uint32_t first)
 
 static int check_word(struct check *c, uhmm_dpfn_t dpfn, uint64_t word)
 {
-	uint64_t payload = word & ((UINT64_C(1) << UHMM_PAGE_TAG_SHIFT) - 1);
+	uint64_t payload = word & (UHMM_PAGE_ACCESSED - 1);
 
 	switch (uhmm_page_word_tag(word)) {
 	case UHMM_PAGE_TAG_FREE:
+		if (!word)
+			return 0;
+		break;
 	case UHMM_PAGE_TAG_ALLOCATED:
-		c->unmapped += !!word;
+		c->unmapped++;
 		if (!payload)
 			return 0;
 		break;

@@ -13,18 +13,8 @@
 /* How often a page may slip away between faulting it in and taking it. */
 #define TRIES 64
 
-/* A CPU touched such a page. */
-static int migrate_to_ram(struct uhmm_device_fault *fault)
-{
-	int64_t back = uhmm_migrate_to_ram(fault->mm,
-					   uhmm_range_of(fault->vpn, 1),
-					   fault->pgmap);
-
-	return back < 0 ? (int)back : 0;
-}
-
 static const struct uhmm_pagemap_ops exclusive_ops = {
-	.migrate_to_ram = migrate_to_ram,
+	.migrate_to_ram = uhmm_fault_to_ram,
 };
 
 int uhmm_exclusive_init(struct uhmm_core *core, struct uhmm_pagemap *pgmap,

@@ -19,6 +19,7 @@
 
 #include "mm/file_rmap.h"
 #include "mm/flight.h"
+#include "mm/migrate_from.h"
 #include "mm/migrate_unit.h"
 #include "mm/mm.h"
 #include "mm/restore.h"
@@ -91,85 +92,6 @@ static int find_vma(struct uhmm_migrate_vma *args)
 	    !holds(mm, &args->vma, args->range))
 		return -EINVAL;
 	return 0;
-}
-
-/* Lock a device page, or the @unit that begins with it, in every mm; when there
- * are others, mirrors are told as by a walk of the reverse map. */
-static int lock_device_page(struct uhmm_migrate_vma *args, uhmm_dpfn_t dpfn,
-			    bool unit)
-{
-	struct uhmm_restore *restore = &args->restore;
-	struct uhmm_core *core = args->mm->core;
-	uint32_t before = restore->nlegs;
-	int err = unit ? uhmm_restore_lock_unit(restore, core, dpfn) :
-			 uhmm_restore_lock(restore, core, dpfn);
-
-	uhmm_restore_tell(restore, before, args->mm);
-	return err;
-}
-
-/* Are pages with such an entry asked for? */
-static bool is_selected(const struct uhmm_migrate_vma *args,
-			uhmm_softleaf_t leaf)
-{
-	enum uhmm_migrate_vma_flags flag;
-
-	if (uhmm_softleaf_is_device_private(leaf))
-		flag = UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE;
-	else if (uhmm_softleaf_is_device_coherent(leaf))
-		flag = UHMM_MIGRATE_VMA_SELECT_DEVICE_COHERENT;
-	else
-		return false;
-	return wants(args, flag) &&
-	       (!args->pgmap ||
-		uhmm_pagemap_of(args->mm->core, uhmm_softleaf_to_dpfn(leaf)) ==
-			args->pgmap);
-}
-
-/* What src[] says of a device page with entry @leaf. */
-static uint64_t src_of_device(uhmm_softleaf_t leaf)
-{
-	return uhmm_migrate_pfn(uhmm_softleaf_to_dpfn(leaf)) |
-	       UHMM_MIGRATE_PFN_MIGRATE |
-	       (uhmm_softleaf_is_device_private_write(leaf) ?
-			UHMM_MIGRATE_PFN_WRITE :
-			0);
-}
-
-/* The range is a unit of device pages: it is locked whole, or stays. */
-static void collect_device_unit(struct uhmm_migrate_vma *args)
-{
-	uhmm_softleaf_t leaf = uhmm_mm_leaf(args->mm, args->range.start);
-
-	if (!is_selected(args, leaf) ||
-	    lock_device_page(args, uhmm_softleaf_to_dpfn(leaf), true))
-		return;
-	args->src[0] = src_of_device(leaf);
-	args->unit = true;
-	uhmm_migrate_unit_unpack(args);
-}
-
-/* Lock the device pages of the range that are selected. */
-static void collect_device(struct uhmm_migrate_vma *args)
-{
-	struct uhmm_mm *mm = args->mm;
-	uhmm_vpn_t vpn = args->range.start;
-	uhmm_softleaf_t leaf;
-
-	if (uhmm_migrate_unit_fits(args) &&
-	    uhmm_unit_of(&mm->core->store, mm->slot, vpn)) {
-		collect_device_unit(args);
-		return;
-	}
-	for (; uhmm_shadow_next(&mm->core->store, mm->slot, &vpn,
-				args->range.end, &leaf);
-	     vpn.val++) {
-		if (!is_selected(args, leaf) ||
-		    lock_device_page(args, uhmm_softleaf_to_dpfn(leaf), false))
-			continue;
-		args->src[vpn.val - args->range.start.val] =
-			src_of_device(leaf);
-	}
 }
 
 /*
@@ -348,7 +270,7 @@ int uhmm_migrate_vma_setup(struct uhmm_migrate_vma *args)
 	args->unit = false;
 	uhmm_mm_invalidate(args->mm, args->range, UHMM_NOTIFY_MIGRATE,
 			   args->pgmap);
-	collect_device(args);
+	uhmm_migrate_from_collect(args);
 	if (wants(args, UHMM_MIGRATE_VMA_SELECT_SYSTEM))
 		err = collect_system(args);
 	if (err) {
@@ -370,14 +292,6 @@ static bool goes_to_device(const struct uhmm_migrate_vma *args, uint64_t i)
 	       uhmm_migrate_pfn_is_device(args->dst[i]);
 }
 
-/* Is it a device page that is to become a system page? */
-static bool goes_to_system(const struct uhmm_migrate_vma *args, uint64_t i)
-{
-	return (args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) &&
-	       uhmm_migrate_pfn_is_device(args->src[i]) &&
-	       args->dst[i] == UHMM_MIGRATE_PFN_SYSTEM;
-}
-
 /* Note every destination first: what is copied must have a known place. */
 static void note_destinations(struct uhmm_migrate_vma *args)
 {
@@ -387,7 +301,8 @@ static void note_destinations(struct uhmm_migrate_vma *args)
 		return;
 	flight = uhmm_flight_at(args->mm->core, args->flight);
 	for (uint64_t i = 0; i < npages_of(args); i++)
-		if (uhmm_migrate_pfn_is_device(args->dst[i]))
+		if (!uhmm_migrate_pfn_is_device(args->src[i]) &&
+		    uhmm_migrate_pfn_is_device(args->dst[i]))
 			flight->page[i].dpfn =
 				uhmm_migrate_pfn_to_dpfn(args->dst[i]).val;
 }
@@ -565,22 +480,6 @@ static void give_fresh(struct uhmm_migrate_vma *args)
 	}
 }
 
-static void give_all(struct uhmm_migrate_vma *args)
-{
-	for (uint64_t i = 0; i < npages_of(args); i++)
-		if (uhmm_migrate_pfn_is_device(args->src[i]) &&
-		    !goes_to_system(args, i))
-			uhmm_restore_unwant(
-				&args->restore,
-				uhmm_migrate_pfn_to_dpfn(args->src[i]));
-	uhmm_restore_give(&args->restore);
-	for (uint64_t i = 0; i < npages_of(args); i++)
-		if (uhmm_migrate_pfn_is_device(args->src[i]) &&
-		    !uhmm_restore_is_given(&args->restore, args->mm,
-					   vpn_of(args, i)))
-			stays(args, i);
-}
-
 bool uhmm_migrate_is_taken(const struct uhmm_migrate_vma *args, uint64_t i)
 {
 	return is_set(args->taken, i);
@@ -600,7 +499,7 @@ void uhmm_migrate_vma_pages(struct uhmm_migrate_vma *args)
 	if (args->flight && is_coherent(args))
 		give_fresh(args);
 	if (args->restore.nlegs)
-		give_all(args);
+		uhmm_migrate_from_pages(args);
 	uhmm_migrate_unit_pack(args);
 }
 
@@ -743,7 +642,8 @@ static void end_flight(struct uhmm_migrate_vma *args)
 	bool unit = uhmm_migrate_unit_lands(args, &head);
 
 	for (uint64_t i = 0; i < npages_of(args); i++)
-		end_page(args, i);
+		if (!uhmm_migrate_pfn_is_device(args->src[i]))
+			end_page(args, i);
 	args->unit = unit && uhmm_unit_join(&mm->core->store, mm->slot, head);
 	uhmm_sharers_land(args, args->unit);
 	uhmm_flight_end(mm, args->flight);
@@ -761,7 +661,7 @@ void uhmm_migrate_vma_finalize(struct uhmm_migrate_vma *args)
 	if (args->flight)
 		end_flight(args);
 	if (args->restore.nlegs)
-		uhmm_restore_finish(&args->restore);
+		uhmm_migrate_from_finalize(args);
 	uhmm_migrate_unit_pack(args);
 	uhmm_mm_settle(args->mm);
 }

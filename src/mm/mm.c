@@ -9,6 +9,7 @@
 #include "mm/check.h"
 #include "mm/flight.h"
 #include "mm/page.h"
+#include "mm/relocate.h"
 #include "mm/unit.h"
 
 /* Every page number there can be. */
@@ -188,10 +189,10 @@ void uhmm_mm_settle(struct uhmm_mm *mm)
 		mm->ops->relax(mm->ops_ctx, whole_mm);
 }
 
-/* Destinations of flights: allocated, and mapped by nobody yet. */
+/* Destinations of what is on its way: allocated, and mapped by nobody yet. */
 static uint64_t count_in_flight(struct uhmm_core *core)
 {
-	uint64_t n = 0;
+	uint64_t n = uhmm_relocate_count(core);
 
 	for (uint32_t i = uhmm_slab_next(&core->store, UHMM_SLAB_FLIGHT, 0); i;
 	     i = uhmm_slab_next(&core->store, UHMM_SLAB_FLIGHT, i)) {

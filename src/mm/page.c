@@ -24,6 +24,18 @@ static void put(struct uhmm_store *store, uhmm_dpfn_t dpfn, uint64_t word)
 	uhmm_store_put(uhmm_page_word_at(store, dpfn), word);
 }
 
+/* What else a word says, without that the page was used. */
+static uint64_t rest_of(uint64_t word)
+{
+	return word & ~UHMM_PAGE_ACCESSED;
+}
+
+/* Another word for the same page, which is not free, before or after. */
+static void change(struct uhmm_store *store, uhmm_dpfn_t dpfn, uint64_t word)
+{
+	put(store, dpfn, word | (load(store, dpfn) & UHMM_PAGE_ACCESSED));
+}
+
 /* Units. */
 
 static bool unit_is_full(const struct uhmm_store *store, uint64_t unit)
@@ -251,20 +263,21 @@ static int share(struct uhmm_store *store, uhmm_dpfn_t dpfn, uint64_t word,
 	else
 		count = rmap_at(store, first)->count;
 	first = new_rmap(store, mapping, first, count + 1);
-	put(store, dpfn, uhmm_page_word_mk(UHMM_PAGE_TAG_SHARED, first));
+	change(store, dpfn, uhmm_page_word_mk(UHMM_PAGE_TAG_SHARED, first));
 	return 0;
 }
 
 int uhmm_page_map(struct uhmm_store *store, uhmm_dpfn_t dpfn,
 		  struct uhmm_mapping at)
 {
-	uint64_t word = load(store, dpfn), mapping = uhmm_page_pack(at);
+	uint64_t word = rest_of(load(store, dpfn));
+	uint64_t mapping = uhmm_page_pack(at);
 
 	switch (uhmm_page_word_tag(word)) {
 	case UHMM_PAGE_TAG_FREE:
 		break;
 	case UHMM_PAGE_TAG_ALLOCATED:
-		put(store, dpfn, once_word(mapping));
+		change(store, dpfn, once_word(mapping));
 		return 0;
 	case UHMM_PAGE_TAG_ONCE:
 		assert(word != once_word(mapping));
@@ -311,7 +324,7 @@ static void unlink_rmap(struct uhmm_store *store, uhmm_dpfn_t dpfn,
 		return;
 	}
 	set_count(store, after, count);
-	put(store, dpfn, uhmm_page_word_mk(UHMM_PAGE_TAG_SHARED, after));
+	change(store, dpfn, uhmm_page_word_mk(UHMM_PAGE_TAG_SHARED, after));
 }
 
 /* One mapping less of a page whose chain begins with @first. */
@@ -325,7 +338,7 @@ static void unshare(struct uhmm_store *store, uhmm_dpfn_t dpfn, uint32_t first,
 		unlink_rmap(store, dpfn, first, before, after);
 	} else {
 		other = before ? before : after;
-		put(store, dpfn, once_word(rmap_at(store, other)->mapping));
+		change(store, dpfn, once_word(rmap_at(store, other)->mapping));
 		uhmm_slab_free(store, UHMM_SLAB_RMAP, other);
 	}
 	uhmm_slab_free(store, UHMM_SLAB_RMAP, index);
@@ -334,7 +347,8 @@ static void unshare(struct uhmm_store *store, uhmm_dpfn_t dpfn, uint32_t first,
 bool uhmm_page_unmap(struct uhmm_store *store, uhmm_dpfn_t dpfn,
 		     struct uhmm_mapping at)
 {
-	uint64_t word = load(store, dpfn), mapping = uhmm_page_pack(at);
+	uint64_t word = rest_of(load(store, dpfn));
+	uint64_t mapping = uhmm_page_pack(at);
 
 	if (uhmm_page_word_tag(word) == UHMM_PAGE_TAG_SHARED) {
 		unshare(store, dpfn, uhmm_page_word_chain(word), mapping);
@@ -348,7 +362,7 @@ bool uhmm_page_unmap(struct uhmm_store *store, uhmm_dpfn_t dpfn,
 void uhmm_page_remap(struct uhmm_store *store, uhmm_dpfn_t dpfn,
 		     struct uhmm_mapping from, struct uhmm_mapping to)
 {
-	uint64_t word = load(store, dpfn);
+	uint64_t word = rest_of(load(store, dpfn));
 	uint64_t old = uhmm_page_pack(from), mapping = uhmm_page_pack(to);
 	uint32_t index, before;
 
@@ -359,7 +373,25 @@ void uhmm_page_remap(struct uhmm_store *store, uhmm_dpfn_t dpfn,
 		return;
 	}
 	assert(word == once_word(old));
-	put(store, dpfn, once_word(mapping));
+	change(store, dpfn, once_word(mapping));
+}
+
+/* Age. */
+
+void uhmm_page_mark_accessed(struct uhmm_store *store, uhmm_dpfn_t dpfn)
+{
+	assert(uhmm_page_state(store, dpfn) != UHMM_PAGE_FREE);
+	put(store, dpfn, load(store, dpfn) | UHMM_PAGE_ACCESSED);
+}
+
+bool uhmm_page_test_clear_accessed(struct uhmm_store *store, uhmm_dpfn_t dpfn)
+{
+	uint64_t word = load(store, dpfn);
+
+	if (!(word & UHMM_PAGE_ACCESSED))
+		return false;
+	put(store, dpfn, rest_of(word));
+	return true;
 }
 
 uint32_t uhmm_page_mapcount(const struct uhmm_store *store, uhmm_dpfn_t dpfn)

@@ -5,8 +5,8 @@
  * costs 8 bytes here and 8 in the shadow table. It is free, allocated and
  * unmapped, mapped once (mm slot and page number are in the word), or mapped
  * several times (the word names a chain of UHMM_SLAB_RMAP objects). The number
- * of mappings is the page's reference count. How a word is laid out:
- * page_word.h.
+ * of mappings is the page's reference count. A bit says that the page was used
+ * lately. How a word is laid out: page_word.h.
  *
  * Life:  alloc (unmapped, held by its allocator) -> map ... -> unmap; the
  *        unmap that removes the last mapping frees the page. A page that was
@@ -68,6 +68,14 @@ bool uhmm_page_unmap(struct uhmm_store *store, uhmm_dpfn_t dpfn,
 /** uhmm_page_remap() - mapping @from is now at @to; cannot fail */
 void uhmm_page_remap(struct uhmm_store *store, uhmm_dpfn_t dpfn,
 		     struct uhmm_mapping from, struct uhmm_mapping to);
+
+/** uhmm_page_mark_accessed() - @dpfn, which is not free, was used; it stays so
+ *  whoever maps it, until somebody asks.
+ *  Kernel: folio_mark_accessed(). */
+void uhmm_page_mark_accessed(struct uhmm_store *store, uhmm_dpfn_t dpfn);
+
+/** uhmm_page_test_clear_accessed() - was it, since this was asked last? */
+bool uhmm_page_test_clear_accessed(struct uhmm_store *store, uhmm_dpfn_t dpfn);
 
 /** uhmm_page_mapcount() - number of mappings */
 uint32_t uhmm_page_mapcount(const struct uhmm_store *store, uhmm_dpfn_t dpfn);

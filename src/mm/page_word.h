@@ -2,9 +2,10 @@
 /* page_word.h - the word of a device page; for page.c, check.c and repair.c
  *
  *   63 62 61 60          45 44                                  0
- *  | tag |0|    mm slot    |                vpn                  |  once
- *  | tag |0|       0       |          0         |  chain index   |  shared
+ *  | tag |A|    mm slot    |                vpn                  |  once
+ *  | tag |A|       0       |          0         |  chain index   |  shared
  *
+ * A: accessed (page.h), of any page that is not free.
  * The first object of a chain is the mapping that came last. Adding one, and
  * changing from one form to another, is a single store of the page word.
  */
@@ -24,6 +25,7 @@ enum uhmm_page_tag {
 #define UHMM_PAGE_TAG_SHIFT 62
 #define UHMM_PAGE_VPN_BITS 45
 #define UHMM_PAGE_MAPPING_BITS 61
+#define UHMM_PAGE_ACCESSED (UINT64_C(1) << 61)
 
 /** A mapping of a shared page: object of UHMM_SLAB_RMAP. */
 struct uhmm_rmap {

@@ -92,7 +92,25 @@ void uhmm_memunmap_device_private_pagemap(struct uhmm_pagemap *pgmap)
 int uhmm_pagemap_alloc(struct uhmm_pagemap *pgmap, unsigned int order,
 		       uhmm_dpfn_t *dpfn)
 {
-	return uhmm_page_alloc(&pgmap->core->store, pgmap->range, order, dpfn);
+	struct uhmm_store *store = &pgmap->core->store;
+	int err = uhmm_page_alloc(store, pgmap->range, order, dpfn);
+
+	for (uint64_t i = 0; !err && i < UINT64_C(1) << order; i++)
+		uhmm_page_mark_accessed(store, UHMM_DPFN(dpfn->val + i));
+	return err;
+}
+
+void uhmm_device_private_mark_accessed(struct uhmm_core *core, uhmm_dpfn_t dpfn)
+{
+	uhmm_page_mark_accessed(&core->store, dpfn);
+}
+
+bool uhmm_pagemap_has(const struct uhmm_pagemap *pgmap, uhmm_softleaf_t leaf)
+{
+	return (uhmm_softleaf_is_away(leaf) ||
+		uhmm_softleaf_is_device_coherent(leaf)) &&
+	       uhmm_pagemap_of(pgmap->core, uhmm_softleaf_to_dpfn(leaf)) ==
+		       pgmap;
 }
 
 struct uhmm_pagemap *uhmm_pagemap_of(struct uhmm_core *core, uhmm_dpfn_t dpfn)

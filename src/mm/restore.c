@@ -10,6 +10,7 @@
 #include <uhmm/device_private.h>
 
 #include "mm/mm.h"
+#include "mm/relocate.h"
 #include "mm/unit.h"
 
 /* How often the engine may say that the program's mappings moved. */
@@ -477,6 +478,7 @@ int uhmm_restore_forked(struct uhmm_mm *child, uhmm_vpn_t vpn, uhmm_dpfn_t dpfn)
 		if (!leg)
 			continue;
 		late.coherent = leg->coherent;
+		late.dest = leg->dest;
 		late.exclusive = leg->exclusive;
 		return add_leg(r, late);
 	}
@@ -517,7 +519,7 @@ static void finish_leg(struct uhmm_restore *r, struct uhmm_leg *leg)
 {
 	struct uhmm_store *store = &r->core->store;
 
-	if (leg->gone)
+	if (leg->gone || uhmm_relocate_leg(r, leg))
 		return;
 	/* by a fork before the page was taken from the parent, or after? */
 	if (leg->coherent && !leg->wanted && !is_there(leg, false)) {
@@ -557,6 +559,8 @@ uint64_t uhmm_restore_finish(struct uhmm_restore *r)
 		given += r->leg[i].given;
 	}
 	for (uint32_t i = 0; i < r->nlegs; i++)
+		uhmm_relocate_settle(r, &r->leg[i]);
+	for (uint32_t i = 0; i < r->nlegs; i++)
 		if (i + 1 == r->nlegs || r->leg[i].mm != r->leg[i + 1].mm)
 			r->core->ops->wake(r->core, r->leg[i].mm);
 	for (uint32_t i = 0; i < r->nlegs; i++)
@@ -568,4 +572,15 @@ uint64_t uhmm_restore_finish(struct uhmm_restore *r)
 	free(r->leg);
 	memset(r, 0, sizeof(*r));
 	return given;
+}
+
+uint64_t uhmm_restore_run(struct uhmm_restore *r, const struct uhmm_mm *caller)
+{
+	for (uint32_t i = 0; i < r->nlegs; i++)
+		uhmm_mm_invalidate(r->leg[i].mm,
+				   uhmm_range_of(r->leg[i].at.vpn, 1),
+				   UHMM_NOTIFY_MIGRATE, NULL);
+	uhmm_restore_tell(r, 0, caller);
+	uhmm_restore_give(r);
+	return uhmm_restore_finish(r);
 }

@@ -10,6 +10,7 @@
  * While it is under way the core knows it (uhmm_core.restores), so that events
  * can say where a leg is now, and that a fork made another one: that one is
  * not given, its own page table says in the end what the child has.
+ * A page may go to another device instead: relocate.h.
  * Callers choose pages; nothing here looks at mappings (VMAs) or devices.
  */
 #ifndef UHMM_MM_RESTORE_H
@@ -26,6 +27,9 @@ struct uhmm_leg {
 	struct uhmm_mm *mm;	/* referenced until finish */
 	struct uhmm_mapping at;	/* where it was when it was locked */
 	uhmm_vpn_t now;		/* where it is */
+	uhmm_dpfn_t dest;	/* a device page it goes to instead; 0: none */
+	bool holds;		/* dest, until the end: one leg of each page */
+	bool unit;		/* its entry began a unit, and still would */
 	bool write;		/* give it as the mapping is, else read-only */
 	bool wanted;		/* give it; else only put the entry back */
 	bool given;
@@ -98,5 +102,10 @@ UHMM_CHECKED int uhmm_restore_forked(struct uhmm_mm *child, uhmm_vpn_t vpn,
  * Return: legs that came back
  */
 uint64_t uhmm_restore_finish(struct uhmm_restore *r);
+
+/** uhmm_restore_run() - (yields) all of it, with what is locked: notifiers are
+ *  told, bytes given; for @caller or, NULL, for nobody. Return: as
+ *  uhmm_restore_finish() */
+uint64_t uhmm_restore_run(struct uhmm_restore *r, const struct uhmm_mm *caller);
 
 #endif

@@ -23,6 +23,12 @@ static bool is_unit(const struct piece *p)
 	return (p->src[0] & both) == both;
 }
 
+/* How many pages of the piece want one of the device? */
+static uint64_t wanted(const struct piece *p)
+{
+	return is_unit(p) ? UHMM_UNIT_NPAGES : p->args.cpages;
+}
+
 /* A unit whole, if that can be had; else page by page. */
 static void allocate(struct piece *p)
 {
@@ -65,11 +71,14 @@ static int64_t move_piece(struct piece *p, struct uhmm_mm *mm,
 		.dst = p->dst,
 		.pgmap = pgmap,
 		.flags = UHMM_MIGRATE_VMA_SELECT_SYSTEM |
-			 UHMM_MIGRATE_VMA_SELECT_COMPOUND | flags,
+			 UHMM_MIGRATE_VMA_SELECT_COMPOUND |
+			 (flags & UHMM_MIGRATE_VMA_AT_ONCE),
 	};
 	err = uhmm_migrate_vma_setup(&p->args);
 	if (err)
 		return err;
+	if (flags & UHMM_MIGRATE_VMA_MAKE_ROOM)
+		uhmm_pagemap_make_room(pgmap, wanted(p));
 	allocate(p);
 	uhmm_migrate_vma_pages(&p->args);
 	uhmm_migrate_vma_finalize(&p->args);

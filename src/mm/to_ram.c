@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* to_ram.c - device pages back to ordinary memory, without a driver's choice
- * (uhmm/migrate.h): after a CPU fault, and for eviction. Chosen by place or by
- * device page; what mapping they are in does not matter.
+ * (uhmm/migrate.h), after a CPU fault. Chosen by place (evict.c: by device page);
+ * what mapping they are in does not matter.
  */
 #include <errno.h>
 
@@ -14,21 +14,6 @@
 
 /* Pages locked at once. */
 #define BATCH 512
-
-/* Bring back what is locked, for @caller or, NULL, for nobody.
- * Return: legs that came back. */
-static uint64_t bring_back(struct uhmm_restore *r, const struct uhmm_mm *caller)
-{
-	if (!r->nlegs)
-		return 0;
-	for (uint32_t i = 0; i < r->nlegs; i++)
-		uhmm_mm_invalidate(r->leg[i].mm,
-				   uhmm_range_of(r->leg[i].at.vpn, 1),
-				   UHMM_NOTIFY_MIGRATE, NULL);
-	uhmm_restore_tell(r, 0, caller);
-	uhmm_restore_give(r);
-	return uhmm_restore_finish(r);
-}
 
 /* Of the pagemap for exclusive pages are those of coherent devices, too, though
  * they wait in memory of these. */
@@ -109,119 +94,8 @@ int64_t uhmm_migrate_to_ram(struct uhmm_mm *mm, struct uhmm_range r,
 		lock_by_place(&restore, mm, &vpn, r.end, pgmap);
 		if (!restore.nlegs)
 			break;
-		back += (int64_t)bring_back(&restore, mm);
+		back += (int64_t)uhmm_restore_run(&restore, mm);
 	} while (vpn.val < r.end.val);
 	uhmm_mm_settle(mm);
 	return back;
-}
-
-/* Is @dpfn a page of a coherent device that one has for itself? */
-static bool is_exclusive(const struct uhmm_pagemap *pgmap, uhmm_dpfn_t dpfn,
-			 struct uhmm_mapping *at)
-{
-	const struct uhmm_store *store = &pgmap->core->store;
-
-	return pgmap->type == UHMM_MEMORY_DEVICE_COHERENT &&
-	       uhmm_page_mapping(store, dpfn, 0, at) &&
-	       uhmm_softleaf_is_device_exclusive(
-		       uhmm_shadow_get(store, at->mm, at->vpn));
-}
-
-/* Such a page is not evicted, as in the kernel; that it was tried makes it
- * read-only when a CPU gets it. */
-static bool skip(const struct uhmm_pagemap *pgmap, uhmm_dpfn_t dpfn)
-{
-	struct uhmm_store *store = &pgmap->core->store;
-	struct uhmm_mapping at;
-	uhmm_softleaf_t leaf;
-
-	if (!is_exclusive(pgmap, dpfn, &at))
-		return false;
-	leaf = uhmm_shadow_get(store, at.mm, at.vpn);
-	uhmm_shadow_change(store, at.mm, at.vpn,
-			   uhmm_softleaf_with_bits(
-				   leaf, uhmm_softleaf_bits(leaf) |
-						 UHMM_SOFTLEAF_UFFD_WP));
-	return true;
-}
-
-/* Does any mapping of page @dpfn begin a unit? */
-static bool heads_unit(const struct uhmm_store *store, uhmm_dpfn_t dpfn)
-{
-	struct uhmm_mapping at;
-
-	for (uint32_t i = 0; uhmm_page_mapping(store, dpfn, i, &at); i++)
-		if (uhmm_unit_has(uhmm_shadow_get(store, at.mm, at.vpn)))
-			return true;
-	return false;
-}
-
-/* Lock page *@dpfn, or the unit it begins, behind which *@dpfn is then. */
-static int lock_this(struct uhmm_restore *restore, struct uhmm_core *core,
-		     uhmm_dpfn_t *dpfn)
-{
-	uhmm_dpfn_t first = *dpfn;
-
-	if (!heads_unit(&core->store, first)) {
-		dpfn->val++;
-		return uhmm_restore_lock(restore, core, first);
-	}
-	dpfn->val += UHMM_UNIT_NPAGES;
-	return uhmm_restore_lock_unit(restore, core, first);
-}
-
-/* Lock about BATCH pages from *@dpfn on that are not on their way already:
- * those that are @exclusive, or the others. */
-static bool lock_by_page(struct uhmm_restore *restore,
-			 struct uhmm_pagemap *pgmap, uhmm_dpfn_t *dpfn,
-			 bool exclusive)
-{
-	struct uhmm_store *store = &pgmap->core->store;
-	uhmm_dpfn_t end = uhmm_pagemap_end(pgmap);
-	struct uhmm_mapping at;
-
-	while (restore->nlegs < BATCH && uhmm_page_next(store, dpfn, end)) {
-		uhmm_dpfn_t here = *dpfn;
-
-		if (exclusive ? !is_exclusive(pgmap, *dpfn, &at) :
-				skip(pgmap, *dpfn)) {
-			dpfn->val++;
-			continue;
-		}
-		if (lock_this(restore, pgmap->core, dpfn) == -ENOMEM) {
-			*dpfn = here;
-			break;
-		}
-	}
-	return restore->nlegs > 0;
-}
-
-static void settle_all(struct uhmm_core *core)
-{
-	struct uhmm_list *node;
-
-	UHMM_LIST_EACH(node, &core->mms)
-		uhmm_mm_settle(UHMM_CONTAINER_OF(node, struct uhmm_mm, link));
-}
-
-uint64_t uhmm_migrate_evict(struct uhmm_pagemap *pgmap)
-{
-	struct uhmm_restore restore = { 0 };
-	uhmm_dpfn_t dpfn = uhmm_pagemap_first(pgmap);
-	uint64_t back = 0;
-
-	while (lock_by_page(&restore, pgmap, &dpfn, false))
-		back += bring_back(&restore, NULL);
-	settle_all(pgmap->core);
-	return back;
-}
-
-uint64_t uhmm_migrate_evict_all(struct uhmm_pagemap *pgmap)
-{
-	struct uhmm_restore restore = { 0 };
-	uhmm_dpfn_t dpfn = uhmm_pagemap_first(pgmap);
-
-	while (lock_by_page(&restore, pgmap, &dpfn, true))
-		bring_back(&restore, NULL);
-	return uhmm_migrate_evict(pgmap);
 }

@@ -6,6 +6,7 @@
 
 #include "mm/dpfn.h"
 #include "mm/mm.h"
+#include "mm/page.h"
 
 static bool is_aligned(uint64_t number)
 {
@@ -23,6 +24,16 @@ bool uhmm_unit_of(const struct uhmm_store *store, uint32_t slot, uhmm_vpn_t vpn)
 {
 	return uhmm_unit_has(
 		uhmm_shadow_get(store, slot, uhmm_unit_range(vpn).start));
+}
+
+bool uhmm_unit_heads(const struct uhmm_store *store, uhmm_dpfn_t dpfn)
+{
+	struct uhmm_mapping at;
+
+	for (uint32_t i = 0; uhmm_page_mapping(store, dpfn, i, &at); i++)
+		if (uhmm_unit_has(uhmm_shadow_get(store, at.mm, at.vpn)))
+			return true;
+	return false;
 }
 
 bool uhmm_unit_is_intact(struct uhmm_mm *mm, uhmm_vpn_t vpn,

@@ -51,6 +51,9 @@ bool uhmm_unit_of(const struct uhmm_store *store, uint32_t slot,
 bool uhmm_unit_is_intact(struct uhmm_mm *mm, uhmm_vpn_t vpn,
 			 const struct uhmm_vma *vma);
 
+/** uhmm_unit_heads() - does any mapping of page @dpfn begin a unit? */
+bool uhmm_unit_heads(const struct uhmm_store *store, uhmm_dpfn_t dpfn);
+
 /**
  * uhmm_unit_join() - the entries [@head, +512) become a unit
  * Return: false they cannot be one (no two units are alike in what may differ:

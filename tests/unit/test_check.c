@@ -157,7 +157,7 @@ static void chain_short(struct world *w) { chain_of_a(w)->next = 0; }
 static void chain_wild(struct world *w) { chain_of_a(w)->next = 1000000; }
 static void word_spare_bit(struct world *w)
 {
-	*word_of(w, w->c) |= UINT64_C(1) << 61;
+	*word_of(w, w->c) |= UINT64_C(1) << 60;
 }
 static void word_free_dirty(struct world *w)
 {
