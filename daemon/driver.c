@@ -59,6 +59,7 @@ const struct uhmm_driver *driver_load(const char *path)
 	driver = dlsym(file, "uhmm_driver");
 	why = driver ? reason(driver) : "it has no symbol uhmm_driver";
 	if (!why)
+		/* cppcheck-suppress resourceLeak ; it stays loaded */
 		return driver;
 	uhmm_err("--driver %s: %s", path, why);
 	dlclose(file);

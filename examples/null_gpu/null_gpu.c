@@ -12,115 +12,51 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <uhmm/uhmm.h>
 
-/* ---- pages that move ---- */
-
-/* Pages moved at once. */
-#define PIECE 64
-
-/* Where a page is to go: device memory while there is some, or the system. */
-static uint64_t destination(struct uhmm_pagemap *pgmap, uint64_t src)
-{
-	uhmm_dpfn_t dpfn;
-
-	if (!(src & UHMM_MIGRATE_PFN_MIGRATE))
-		return 0;
-	if (uhmm_migrate_pfn_is_device(src))
-		return UHMM_MIGRATE_PFN_SYSTEM;
-	return uhmm_pagemap_alloc(pgmap, 0, &dpfn) ? 0 : uhmm_migrate_pfn(dpfn);
-}
-
-/* A range that lies in one mapping. Return: pages that moved; -errno */
-static int64_t move_piece(struct uhmm_file *file, struct uhmm_range r,
-			  unsigned int flags)
-{
-	uint64_t src[PIECE], dst[PIECE];
-	struct uhmm_migrate_vma args = {
-		.mm = file->mm, .range = r, .src = src, .dst = dst,
-		.pgmap = &file->dev->pgmap, .flags = flags,
-	};
-	int64_t moved = 0;
-	int err = uhmm_migrate_vma_setup(&args);
-
-	if (err)
-		return err;
-	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
-		dst[i] = destination(args.pgmap, src[i]);
-	uhmm_migrate_vma_pages(&args);
-	uhmm_migrate_vma_finalize(&args);
-	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
-		moved += (src[i] & UHMM_MIGRATE_PFN_MIGRATE) != 0;
-	return moved;
-}
-
-static int64_t move(struct uhmm_file *file, struct uhmm_range r,
-		    unsigned int flags)
-{
-	int64_t all = 0, moved;
-
-	while (r.start.val < r.end.val) {
-		struct uhmm_range piece =
-			uhmm_range_clip(uhmm_range_of(r.start, PIECE), r);
-		struct uhmm_vma vma;
-		int err = uhmm_find_vma(file->mm, r.start, &vma);
-
-		if (err || !uhmm_range_has(vma.range, r.start))
-			return err == -ESRCH ? err : -EFAULT;
-		piece = uhmm_range_clip(piece, vma.range);
-		moved = move_piece(file, piece, flags);
-		if (moved < 0)
-			return moved;
-		all += moved;
-		r.start = piece.end;
-	}
-	return all;
-}
-
-/* ---- what the device computes ---- */
-
-/** struct gpu_file - one open: a page of the device's registers, so to speak,
- *  and the page it has for itself until somebody else touches it */
+/** struct gpu_file - one open: the page it has for itself, until somebody else
+ *  touches it, and a page of the device's registers, so to speak */
 struct gpu_file {
 	struct uhmm_notifier notifier;
-	bool exclusive;
-	uhmm_vpn_t vpn;
+	struct uhmm_range own;
 	uint64_t word[];
 };
 
-/* Add @value to @n words of a device page, from @first on. Does not yield.
- * Return: what the first one was */
-static uint64_t add(const struct uhmm_file *file, uhmm_dpfn_t dpfn,
-		    uint64_t first, uint64_t n, uint64_t value)
+/* ---- what the device computes ---- */
+
+/* Add @value to @n words of the page that @leaf stands for, from @first on. Does
+ * not yield. Return: 0 with *@old what the first one was; -EIO */
+static int add(const struct uhmm_file *file, uhmm_softleaf_t leaf,
+	       uint64_t first, uint64_t n, uint64_t value, uint64_t *old)
 {
 	struct uhmm_core *core = file->dev->core;
-	uint64_t *word = ((struct gpu_file *)file->driver)->word, old;
+	uint64_t *word = ((struct gpu_file *)file->driver)->word;
+	uhmm_dpfn_t dpfn = uhmm_softleaf_to_dpfn(leaf);
 
-	uhmm_device_private_read(core, dpfn, 1, word);
-	old = word[first];
+	if (uhmm_device_private_read(core, dpfn, 1, word) != 1)
+		return -EIO;
+	*old = word[first];
 	for (uint64_t i = first; i < first + n; i++)
 		word[i] += value;
-	uhmm_device_private_write(core, dpfn, 1, word);
-	return old;
+	uhmm_device_private_mark_accessed(core, dpfn);
+	return uhmm_device_private_write(core, dpfn, 1, word) == 1 ? 0 : -EIO;
 }
 
 /* On pages that are ours, and ours to write. */
 static int64_t launch(struct uhmm_file *file, struct uhmm_range r,
 		      uint64_t value)
 {
-	struct uhmm_core *core = file->dev->core;
+	uint64_t nwords = uhmm_core_page_bytes(file->dev->core) / 8, old;
 
 	for (uhmm_vpn_t v = r.start; v.val < r.end.val; v.val++) {
 		uhmm_softleaf_t leaf = uhmm_mm_leaf(file->mm, v);
 
 		if (!uhmm_softleaf_is_device_private_write(leaf) ||
-		    uhmm_pagemap_of(core, uhmm_softleaf_to_dpfn(leaf)) !=
-			    &file->dev->pgmap)
+		    !uhmm_pagemap_has(&file->dev->pgmap, leaf))
 			return -ENXIO;
-		add(file, uhmm_softleaf_to_dpfn(leaf), 0,
-		    uhmm_core_page_bytes(core) / 8, value);
+		if (add(file, leaf, 0, nwords, value, &old))
+			return -EIO;
 	}
 	return (int64_t)uhmm_range_npages(r);
 }
@@ -132,75 +68,66 @@ static void invalidate(struct uhmm_notifier *n, struct uhmm_range r,
 
 	(void)event;
 	(void)owner;
-	if (uhmm_range_has(r, g->vpn))
-		g->exclusive = false;
+	if (uhmm_range_has(r, g->own.start))
+		g->own = uhmm_range_of(g->own.start, 0);
 }
 
-static int64_t atomic_add(struct uhmm_file *file, struct null_gpu_atomic *a)
+static int atomic_add(struct uhmm_file *file, struct null_gpu_cmd *c)
 {
 	uint64_t bytes = uhmm_core_page_bytes(file->dev->core), done;
-	uhmm_vpn_t vpn = UHMM_VPN(a->addr / bytes);
+	struct uhmm_range page = uhmm_range_of(UHMM_VPN(c->addr / bytes), 1);
 	struct gpu_file *g = file->driver;
-	int err;
 
-	if (a->addr % 8)
+	if (c->addr % 8)
 		return -EINVAL;
-	if (!g->exclusive || g->vpn.val != vpn.val) {
-		err = uhmm_make_device_exclusive(file->mm,
-						 uhmm_range_of(vpn, 1), &done);
+	if (!uhmm_range_has(g->own, page.start)) {
+		int err = uhmm_make_device_exclusive(file->mm, page, &done);
+
 		if (err)
 			return err;
-		g->vpn = vpn;
-		g->exclusive = true;
+		g->own = page;
 	}
-	a->old = add(file, uhmm_softleaf_to_dpfn(uhmm_mm_leaf(file->mm, vpn)),
-		     a->addr % bytes / 8, 1, a->value * a->times);
-	return 0;
+	return add(file, uhmm_mm_leaf(file->mm, page.start),
+		   c->addr % bytes / 8, 1, c->value * c->n, &c->result);
 }
 
-/* ---- the driver ---- */
+/* ---- what is asked of it ---- */
 
-static int64_t ioctl_range(struct uhmm_file *file, struct uhmm_user *user,
-			   uint64_t cmd, uint64_t arg)
+static int run(struct uhmm_file *file, uint64_t cmd, struct null_gpu_cmd *c)
 {
-	uint64_t bytes = uhmm_core_page_bytes(file->dev->core);
-	struct null_gpu_range g;
+	struct uhmm_pagemap *pgmap = &file->dev->pgmap;
 	struct uhmm_range r;
-	int64_t done;
+	int64_t done = -ENOTTY;
+	int err;
 
-	if (user->copy_from(user, &g, arg, sizeof(g)))
-		return -EFAULT;
-	if (g.addr % bytes || !g.npages || g.npages > UINT64_MAX / bytes ||
-	    g.addr + g.npages * bytes < g.addr)
-		return -EINVAL;
-	r = uhmm_range_of(UHMM_VPN(g.addr / bytes), g.npages);
+	if (cmd == NULL_GPU_ATOMIC_ADD)
+		return atomic_add(file, c);
+	err = uhmm_user_range(file->dev->core, c->addr, c->n, &r);
+	if (err)
+		return err;
 	if (cmd == NULL_GPU_LAUNCH)
-		done = launch(file, r, g.value);
+		done = launch(file, r, c->value);
 	else if (cmd == NULL_GPU_TO_DEVICE)
-		done = move(file, r, UHMM_MIGRATE_VMA_SELECT_SYSTEM);
-	else
-		done = move(file, r, UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE);
-	if (done < 0)
-		return done;
-	g.done = (uint64_t)done;
-	return user->copy_to(user, arg, &g, sizeof(g)) ? -EFAULT : 0;
+		done = uhmm_migrate_to_dev(file->mm, r, pgmap,
+					   UHMM_MIGRATE_VMA_MAKE_ROOM);
+	else if (cmd == NULL_GPU_TO_SYSTEM)
+		done = uhmm_migrate_to_ram(file->mm, r, pgmap);
+	c->result = (uint64_t)done;
+	return done < 0 ? (int)done : 0;
 }
 
 static int64_t gpu_ioctl(struct uhmm_file *file, struct uhmm_user *user,
 			 uint64_t cmd, uint64_t arg)
 {
-	struct null_gpu_atomic a;
-	int64_t err;
+	struct null_gpu_cmd c;
+	int err;
 
-	if (cmd == NULL_GPU_TO_DEVICE || cmd == NULL_GPU_TO_SYSTEM ||
-	    cmd == NULL_GPU_LAUNCH)
-		return ioctl_range(file, user, cmd, arg);
-	if (cmd != NULL_GPU_ATOMIC_ADD)
+	if (_IOC_TYPE(cmd) != 'G' || _IOC_SIZE(cmd) != sizeof(c))
 		return -ENOTTY;
-	if (user->copy_from(user, &a, arg, sizeof(a)))
+	if (user->copy_from(user, &c, arg, sizeof(c)))
 		return -EFAULT;
-	err = atomic_add(file, &a);
-	if (!err && user->copy_to(user, arg, &a, sizeof(a)))
+	err = run(file, cmd, &c);
+	if (!err && user->copy_to(user, arg, &c, sizeof(c)))
 		err = -EFAULT;
 	return err;
 }
@@ -226,26 +153,9 @@ static void gpu_release(struct uhmm_file *file)
 	free(g);
 }
 
-/* A CPU touched a page that is ours. */
-static int migrate_to_ram(struct uhmm_device_fault *fault)
-{
-	int64_t back = uhmm_migrate_to_ram(
-		fault->mm, uhmm_range_of(fault->vpn, 1), fault->pgmap);
-
-	return back < 0 ? (int)back : 0;
-}
-
-static const struct uhmm_pagemap_ops pagemap_ops = {
-	.migrate_to_ram = migrate_to_ram,
-};
-
 static int gpu_start(struct uhmm_device *dev)
 {
-	dev->pgmap.type = dev->type;
-	dev->pgmap.npages = dev->npages;
-	dev->pgmap.ops = &pagemap_ops;
-	memcpy(dev->pgmap.owner, dev->uuid, sizeof(dev->uuid));
-	return uhmm_memremap_device_private_pagemap(dev->core, &dev->pgmap);
+	return uhmm_device_add_memory(dev, NULL);
 }
 
 static void gpu_stop(struct uhmm_device *dev)

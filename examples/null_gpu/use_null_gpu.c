@@ -24,11 +24,11 @@ static void check(const char *what, int ok)
 int main(void)
 {
 	size_t bytes = NPAGES * (size_t)sysconf(_SC_PAGESIZE);
-	int fd = open("/dev/null_gpu0", O_RDWR);
+	int fd = open("/dev/null_gpu0", O_RDWR | O_CLOEXEC);
 	uint64_t *data = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct null_gpu_range range = { (uintptr_t)data, NPAGES, 1000, 0 };
-	struct null_gpu_atomic add = { (uintptr_t)&data[1], 1, 5, 0 };
+	struct null_gpu_cmd range = { (uintptr_t)data, NPAGES, 1000, 0 };
+	struct null_gpu_cmd add = { (uintptr_t)&data[1], 1, 5, 0 };
 
 	check("open", fd >= 0 && data != MAP_FAILED);
 	for (size_t i = 0; i < bytes / sizeof(*data); i++)
@@ -36,10 +36,11 @@ int main(void)
 
 	check("to the device", !ioctl(fd, NULL_GPU_TO_DEVICE, &range));
 	printf("%llu pages went to the device\n",
-	       (unsigned long long)range.done);
+	       (unsigned long long)range.result);
 	check("launch", !ioctl(fd, NULL_GPU_LAUNCH, &range));
 	check("atomic", !ioctl(fd, NULL_GPU_ATOMIC_ADD, &add));
-	printf("word 1 was %llu on the device\n", (unsigned long long)add.old);
+	printf("word 1 was %llu on the device\n",
+	       (unsigned long long)add.result);
 
 	for (size_t i = 0; i < bytes / sizeof(*data); i++)
 		check("data", data[i] == i + 1000 + (i == 1 ? 5 : 0));

@@ -40,11 +40,11 @@ static void *run_cpu(void *arg)
 
 static void *run_device(void *arg)
 {
-	struct null_gpu_atomic add = { .addr = (uintptr_t)word, .value = 1,
-				       .times = 1 };
+	struct null_gpu_cmd add = { .addr = (uintptr_t)word, .n = 1,
+				    .value = 1 };
 	const char *path = arg;
 	uint64_t last = 0;
-	int fd = open(path, O_RDWR);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
 
 	CHECK(fd >= 0, "%s: %s", path, strerror(errno));
 	for (unsigned long i = 0; i < rounds;) {
@@ -53,9 +53,9 @@ static void *run_device(void *arg)
 			CHECK(errno == EBUSY, "%s", strerror(errno));
 			continue;
 		}
-		CHECK(i == 0 || add.old > last, "%lu after %lu", add.old,
+		CHECK(i == 0 || add.result > last, "%lu after %lu", add.result,
 		      last);
-		last = add.old;
+		last = add.result;
 		i++;
 	}
 	atomic_fetch_add(&devices_done, 1);

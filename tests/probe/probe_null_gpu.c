@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* probe_null_gpu.c - a driver that was loaded: its nodes, its commands, its
- * memory that is full
+ * memory that is full: the coldest pages go back
  *
  * /dev/null_gpu0 and 1 have 64 MiB each and are a driver's of its own
  * (examples/null_gpu); /dev/hmm_dmirror0 is there beside them.
@@ -23,11 +23,11 @@ static int gpu, mirror;
 static int range(unsigned long cmd, void *at, size_t npages, uint64_t value,
 		 uint64_t *done)
 {
-	struct null_gpu_range r = { (uintptr_t)at, npages, value, 0 };
+	struct null_gpu_cmd r = { (uintptr_t)at, npages, value, 0 };
 
 	if (ioctl(gpu, cmd, &r))
 		return -errno;
-	*done = r.done;
+	*done = r.result;
 	return 0;
 }
 
@@ -57,10 +57,16 @@ static void computes(void)
 	probe_unmap(data, NPAGES);
 }
 
+static void is_no_device(const char *path)
+{
+	CHECK(open(path, O_RDWR | O_CLOEXEC) == -1 && errno == ENOENT, "%s",
+	      path);
+}
+
 static void refuses(void)
 {
 	uint64_t *data = probe_map(2, PROT_READ | PROT_WRITE), done;
-	struct null_gpu_atomic add = { .addr = (uintptr_t)data + 4 };
+	struct null_gpu_cmd add = { .addr = (uintptr_t)data + 4 };
 
 	CHECK(range(NULL_GPU_LAUNCH, data, 1, 1, &done) == -ENXIO, "");
 	CHECK(range(NULL_GPU_TO_DEVICE, data, 0, 0, &done) == -EINVAL, "");
@@ -72,25 +78,46 @@ static void refuses(void)
 	CHECK(ioctl(gpu, NULL_GPU_TO_DEVICE, NULL) == -1 && errno == EFAULT,
 	      "");
 	probe_unmap(data, 2);
-	CHECK(range(NULL_GPU_TO_DEVICE, data, 1, 0, &done) == -EFAULT, "");
-	CHECK(open("/dev/null_gpu2", O_RDWR) == -1 && errno == ENOENT, "");
-	CHECK(open("/dev/null_gpu", O_RDWR) == -1 && errno == ENOENT, "");
-	CHECK(open("/dev/null_gpu00", O_RDWR) == -1 && errno == ENOENT, "");
+	CHECK(range(NULL_GPU_TO_DEVICE, data, 1, 0, &done) == -EINVAL, "");
+	is_no_device("/dev/null_gpu2");
+	is_no_device("/dev/null_gpu");
+	is_no_device("/dev/null_gpu00");
 }
 
-/* What does not fit stays where it is. */
+static void is_on_device(uint64_t *data, size_t page, bool yes)
+{
+	uint64_t done;
+	int err = range(NULL_GPU_LAUNCH, data + page * page_bytes / 8, 1, 1,
+			&done);
+
+	CHECK(err == (yes ? 0 : -ENXIO), "page %zu: %d", page, err);
+}
+
+/* More than the device has room for: the coldest pages go back. What was used
+ * on the device since the last search is not cold, nor what is new. */
 static void fills_up(void)
 {
-	size_t room = DEVICE_BYTES / page_bytes;
-	unsigned char *data = probe_map(room + NPAGES, PROT_READ | PROT_WRITE);
+	size_t room = DEVICE_BYTES / page_bytes, all = room + 3 * NPAGES;
+	uint64_t *data = probe_map(all, PROT_READ | PROT_WRITE);
+	size_t words = page_bytes / 8;
+	uint64_t done;
 
-	for (size_t i = 0; i < room + NPAGES; i++)
-		data[i * page_bytes] = (unsigned char)(i + 1);
-	expect(NULL_GPU_TO_DEVICE, data, room + NPAGES, 0, room);
-	for (size_t i = 0; i < room + NPAGES; i += 97)
-		CHECK(data[i * page_bytes] == (unsigned char)(i + 1),
-		      "page %zu", i);
-	probe_unmap(data, room + NPAGES);
+	CHECK(!madvise(data, all * page_bytes, MADV_NOHUGEPAGE), "");
+	for (size_t i = 0; i < all; i++)
+		data[i * words] = i;
+	expect(NULL_GPU_TO_DEVICE, data, room, 0, room);
+	expect(NULL_GPU_TO_DEVICE, data + room * words, NPAGES, 0, NPAGES);
+	is_on_device(data, 0, false);
+	is_on_device(data, NPAGES - 1, false);
+	expect(NULL_GPU_LAUNCH, data + NPAGES * words, NPAGES, 0, NPAGES);
+	expect(NULL_GPU_TO_DEVICE, data + (room + NPAGES) * words, NPAGES, 0,
+	       NPAGES);
+	is_on_device(data, NPAGES, true);
+	is_on_device(data, 2 * NPAGES, false);
+	CHECK(!range(NULL_GPU_TO_DEVICE, data, all, 0, &done), "");
+	for (size_t i = 0; i < all; i++)
+		CHECK(data[i * words] == i + (i == NPAGES), "page %zu", i);
+	probe_unmap(data, all);
 }
 
 /* A page of one driver's device is not the other's. */
@@ -134,7 +161,7 @@ static void is_shared(void)
 int main(void)
 {
 	probe_begin("null_gpu", 50);
-	gpu = open("/dev/null_gpu0", O_RDWR);
+	gpu = open("/dev/null_gpu0", O_RDWR | O_CLOEXEC);
 	CHECK(gpu >= 0, "%s", strerror(errno));
 	mirror = probe_open(0);
 	computes();
