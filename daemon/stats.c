@@ -151,6 +151,16 @@ static void print_devices(FILE *f, struct core *c, struct sums *total)
 	fputc(']', f);
 }
 
+static uint64_t count_sessions(const struct daemon *d)
+{
+	uint64_t n = 0;
+	uint32_t at = 0;
+
+	while (slots_next(&d->session_table, &at))
+		n++;
+	return n;
+}
+
 static void print_daemon(FILE *f, const struct daemon *d)
 {
 	const struct stats *s = &d->stats;
@@ -160,6 +170,7 @@ static void print_daemon(FILE *f, const struct daemon *d)
 	number(f, "streaks", atomic_load(&d->near.count.streaks));
 	number(f, "streaks_starved", atomic_load(&d->near.count.starved));
 	number(f, "sessions", s->sessions);
+	number(f, "sessions_now", count_sessions(d));
 	number(f, "requests", s->requests);
 	number(f, "hands_calls", s->hands_calls);
 	number(f, "faults", s->faults);

@@ -60,17 +60,22 @@ double peek_number(const char *path)
 	return d;
 }
 
-void peek_await_pages(unsigned long npages, const char *when)
+void peek_await(const char *path, double want, const char *when)
 {
 	double now = 0;
 
 	if (!peek_has_daemon())
 		return;
 	for (int ms = 0; ms < AWAIT_MS; ms += STEP_MS) {
-		now = peek_number("total.device_pages_now");
-		if (now == (double)npages)
+		now = peek_number(path);
+		if (now == want)
 			return;
 		probe_pause_ms(STEP_MS);
 	}
-	probe_fail("%s: %.0f pages on the devices, not %lu", when, now, npages);
+	probe_fail("%s: %s is %.0f, not %.0f", when, path, now, want);
+}
+
+void peek_await_pages(unsigned long npages, const char *when)
+{
+	peek_await("total.device_pages_now", (double)npages, when);
 }

@@ -19,6 +19,9 @@ pid_t peek_daemon_pid(void);
 /** peek_number() - a number of its statistics; fails the probe if not there */
 double peek_number(const char *path);
 
+/** peek_await() - wait until @path of its statistics is @want, else fail */
+void peek_await(const char *path, double want, const char *when);
+
 /** peek_await_pages() - wait until devices hold @npages in all, else fail */
 void peek_await_pages(unsigned long npages, const char *when);
 
