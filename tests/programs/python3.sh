@@ -3,7 +3,7 @@ about="python3 -m test"
 
 tests="test_list test_json"
 [ "$scale" = short ] || tests+=" test_dict test_set test_bytes test_gc test_threading
-	test_subprocess test_mmap test_re test_zlib test_pickle test_sqlite3
+	test_subprocess test_mmap test_re test_zlib test_pickle
 	test_fork1 test_struct test_decimal"
 
 python=/usr/bin/python3
