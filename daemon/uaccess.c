@@ -14,8 +14,9 @@
 #define CHUNK_BYTES (UINT64_C(1) << 20)
 /* Fewer are not worth dropping the lock for. */
 #define SMALL_BYTES 16384
-/* A page that is brought back this often and is never there is not ours. */
-#define TRIES 64
+/* A page that is brought back again and again for so long and is never there is
+ * not ours. (A busy program may take one away as often as it comes.) */
+#define STUCK_NS UINT64_C(1000000000)
 
 /** One copy: where it is and what it wants. */
 struct copy {
@@ -83,16 +84,18 @@ static int bring(struct copy *c)
 {
 	struct uhmm_mm *mm = c->s->mm;
 	uhmm_vpn_t vpn = uhmm_vpn_of(c->addr);
+	int err;
 
 	if (c->vma.fenced || !uhmm_softleaf_is_none(uhmm_mm_leaf(mm, vpn)))
 		return uhmm_cpu_fault(mm, vpn, c->to_user);
-	return mm->ops->fault_in(mm->ops_ctx, uhmm_range_of(vpn, 1),
-				 c->to_user);
+	err = mm->ops->fault_in(mm->ops_ctx, uhmm_range_of(vpn, 1),
+				c->to_user);
+	return err == -EAGAIN ? 0 : err;
 }
 
 static int copy_all(struct copy *c)
 {
-	unsigned int stuck = 0;
+	uint64_t stuck_ns = 0;	/* since then */
 	int64_t n;
 
 	while (c->bytes) {
@@ -101,11 +104,12 @@ static int copy_all(struct copy *c)
 			n = is_fenced(c) ? 0 : transfer(c, (uint64_t)n);
 		if (n < 0)
 			return -EFAULT;
-		stuck = n ? 0 : stuck + 1;
+		if (n || !stuck_ns)
+			stuck_ns = co_now_ns();
 		c->addr += (uint64_t)n;
 		c->buf += n;
 		c->bytes -= (uint64_t)n;
-		if (!n && (stuck > TRIES || bring(c)))
+		if (!n && (co_now_ns() - stuck_ns > STUCK_NS || bring(c)))
 			return -EFAULT;
 	}
 	return 0;

@@ -193,7 +193,8 @@ struct uhmm_mm_ops {
 	 * (or @write) of it would. @r lies in one VMA that allows it and holds
 	 * no leaf but such of coherent pages.
 	 * Return: 0; -EFAULT mapping changed, beyond the end of a file,
-	 * poisoned; -ENOMEM; -ESRCH
+	 * poisoned; -EAGAIN others ran meanwhile, so that there may be leaves:
+	 * no more was done; -ENOMEM; -ESRCH
 	 */
 	int (*fault_in)(void *ctx, struct uhmm_range r, bool write);
 

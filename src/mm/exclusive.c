@@ -52,26 +52,45 @@ static int check_vma(struct uhmm_mm *mm, uhmm_vpn_t at, struct uhmm_vma *vma)
 	return 0;
 }
 
-/* Pages that are elsewhere come back, all are present and writable. */
+/* Wait for what is on its way. */
+static void wait_for_all(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	for (; r.start.val < r.end.val; r.start.val++)
+		(void)uhmm_mm_wait_leaf(mm, r.start);
+}
+
+/* Has the CPU all of @r? */
+static bool all_here(const struct uhmm_mm *mm, struct uhmm_range r)
+{
+	for (; r.start.val < r.end.val; r.start.val++) {
+		uhmm_softleaf_t leaf = uhmm_mm_leaf(mm, r.start);
+
+		if (!uhmm_softleaf_is_none(leaf) &&
+		    !uhmm_softleaf_is_device_coherent(leaf))
+			return false;
+	}
+	return true;
+}
+
+/* Pages that are elsewhere come back, all are present and writable, unless
+ * someone was faster: then it is tried again. */
 static int fault_in(struct uhmm_mm *mm, struct uhmm_range r)
 {
 	int64_t back = uhmm_migrate_to_ram(mm, r, NULL);
-	uhmm_softleaf_t leaf;
+	int err;
 
 	if (back < 0)
 		return (int)back;
-	for (uhmm_vpn_t v = r.start; v.val < r.end.val; v.val++) {
-		leaf = uhmm_mm_wait_leaf(mm, v);
-		if (!uhmm_softleaf_is_none(leaf) &&
-		    !uhmm_softleaf_is_device_coherent(leaf))
-			return 0;	/* someone was faster: try again */
-	}
+	wait_for_all(mm, r);
 	if (mm->gone)
 		return -ESRCH;
+	if (!all_here(mm, r))
+		return 0;
 	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_EXCLUSIVE, NULL);
 	uhmm_coherent_break(mm, r);
 	uhmm_kin_drop(mm, r);
-	return mm->ops->fault_in(mm->ops_ctx, r, true);
+	err = mm->ops->fault_in(mm->ops_ctx, r, true);
+	return err == -EAGAIN ? 0 : err;
 }
 
 /* Destinations for the pages that are really there. */

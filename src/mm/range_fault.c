@@ -250,6 +250,8 @@ static int fault_run(struct piece *p, uint64_t i, enum need need)
 	if (need == NEED_WRITE)
 		announce_write(p, r);
 	err = p->mm->ops->fault_in(p->mm->ops_ctx, r, need == NEED_WRITE);
+	if (err == -EAGAIN)
+		return 0;	/* we look again anyway */
 	for (; !err && need == NEED_WRITE && i < end; i++)
 		p->made_writable[i / 64] |= UINT64_C(1) << (i % 64);
 	return err;

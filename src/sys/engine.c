@@ -166,7 +166,8 @@ int uhmm_engine_clip(const struct uhmm_engine *e, struct uhmm_range *r)
 /*
  * One call, repeated until the kernel takes it. Against a program that raises
  * events without pause there is only the moment between the end of one and
- * the next (struct uhmm_engine_env.drain).
+ * the next (struct uhmm_engine_env.drain). To lift a protection is not repeated:
+ * others ran, and may count on it by now.
  */
 static int protect_once(struct uhmm_engine *e, struct uhmm_range r,
 			uint64_t mode)
@@ -177,10 +178,10 @@ static int protect_once(struct uhmm_engine *e, struct uhmm_range r,
 		if (uhmm_uffd_classify(err) != UHMM_UFFD_RETRY)
 			return err;
 		err = uhmm_engine_catch_up(e);
+		if (!(mode & UFFDIO_WRITEPROTECT_MODE_WP))
+			return err ? err : -EAGAIN;
 		/* to set it again does no harm, whoever ran meanwhile */
-		if (err == -EAGAIN && (mode & UFFDIO_WRITEPROTECT_MODE_WP))
-			continue;
-		if (err)
+		if (err && err != -EAGAIN)
 			return err;
 	}
 }

@@ -10,7 +10,6 @@
 #include "sys/procmem.h"
 
 #define BATCH 512		/* pages looked at at once */
-#define FAULT_TRIES 4
 
 /* Source of the pages of zeros that are given; never written. */
 #define ZEROS_BYTES 65536
@@ -35,7 +34,8 @@ static int zeros_once(struct uhmm_engine *e, struct uhmm_range r, bool write,
 /*
  * Fill the empty pages @r, which wakes; private pages when @write, else the
  * zero page. A page that is there is left alone and its waiters woken.
- * Return: 0; -ENOENT not registered; -ENOMEM; -ESRCH
+ * Return: 0; -EAGAIN others ran, a page may not be free any more; -ENOENT not
+ * registered; -ENOMEM; -ESRCH
  */
 static int fill_zeros(struct uhmm_engine *e, struct uhmm_range r, bool write)
 {
@@ -50,6 +50,9 @@ static int fill_zeros(struct uhmm_engine *e, struct uhmm_range r, bool write)
 			done = 1;
 			err = uhmm_uffd_wake(e->fds.uffd,
 					     uhmm_range_of(part.start, 1));
+		} else if (!done && err == -EAGAIN) {
+			err = uhmm_engine_catch_up(e);
+			return err ? err : -EAGAIN;
 		} else if (!done && err) {
 			err = uhmm_engine_fill_error(e, err, &part);
 		} else {
@@ -235,7 +238,7 @@ static int serve(struct request *req, struct uhmm_range r, enum need need)
 	case NEED_NOTHING:
 		return 0;
 	case NEED_ZEROS_UNMARK:
-		err = drop_markers(req->e, r);
+		err = drop_markers(req->e, r);	/* -EAGAIN: not dropped */
 		/* fallthrough */
 	case NEED_ZEROS:
 		if (!err)
@@ -252,9 +255,17 @@ static int serve(struct request *req, struct uhmm_range r, enum need need)
 	}
 }
 
+/* Has anybody had a chance to run? Each of these yields. */
+static uint64_t yields(const struct uhmm_engine *e)
+{
+	return e->stats.hands_calls + e->stats.retries;
+}
+
+/* Serve pages @r, or the front of them: after others ran they may not be what
+ * they were, and what is on its way or away must be left alone. */
 static int fault_in_batch(struct request *req, struct uhmm_range r)
 {
-	uint64_t npages = uhmm_range_npages(r);
+	uint64_t npages = uhmm_range_npages(r), before = yields(req->e);
 	uint8_t pte[BATCH];
 	uint64_t end;
 	int err = uhmm_ptes_scan(&req->e->ptes, r, pte);
@@ -268,40 +279,37 @@ static int fault_in_batch(struct request *req, struct uhmm_range r)
 				    pte[end]) != need)
 				break;
 		err = serve(req, uhmm_range_of(vpn, end - i), need);
+		if (!err && end < npages && yields(req->e) != before)
+			err = -EAGAIN;
 	}
 	return err;
-}
-
-static int fault_in_once(struct uhmm_engine *e, struct uhmm_range r, bool write)
-{
-	struct request req = { .e = e, .write = write };
-	int err = 0;
-
-	while (r.start.val < r.end.val && !err) {
-		struct uhmm_range part = uhmm_range_clip(
-			uhmm_range_of(r.start, BATCH), r);
-
-		err = fault_in_batch(&req, part);
-		r.start = part.end;
-	}
-	return err ? err : send(&req);
 }
 
 int uhmm_engine_op_fault_in(void *ctx, struct uhmm_range r, bool write)
 {
 	struct uhmm_engine *e = ctx;
-	struct uhmm_range piece;
-	int tries = 0;
-	int err;
+	struct request req = { .e = e, .write = write };
+	struct uhmm_range rest = r, piece;
+	uint64_t before = yields(e);
+	int err = 0, sent;
 
+	while (rest.start.val < rest.end.val && !err) {
+		struct uhmm_range part = uhmm_range_clip(
+			uhmm_range_of(rest.start, BATCH), rest);
+
+		err = yields(e) == before ? fault_in_batch(&req, part) :
+					    -EAGAIN;
+		rest.start = part.end;
+	}
+	/* What is known to be needed is asked for all the same. */
+	sent = err && err != -EAGAIN ? 0 : send(&req);
 	/*
 	 * A trapped page may have become empty again between the look and the
 	 * populate, which then fails where the userfaultfd serves user mode
 	 * only.
 	 */
-	do {
-		err = fault_in_once(e, r, write);
-	} while (err == -EFAULT && ++tries < FAULT_TRIES &&
-		 uhmm_trapset_next(&e->trapped, r, &piece));
-	return err;
+	if (sent == -EFAULT && e->env.user_mode_only &&
+	    uhmm_trapset_next(&e->trapped, r, &piece))
+		sent = -EAGAIN;
+	return sent ? sent : err;
 }

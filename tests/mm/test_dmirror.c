@@ -190,57 +190,6 @@ START_TEST(test_read_of_each_kind)
 }
 END_TEST
 
-/* A page that is not there has the driver fault in all behind it: to the end of
- * 64 pages, of the page table, of the mapping. */
-static const struct {
-	uint64_t start;		/* of the READ, which is to page 140 */
-	uint64_t missing;	/* a page that is not there */
-	uint64_t border;	/* a mapping begins here */
-	uint64_t first, end;	/* pages that come back from the device */
-} sweeps[] = {
-	{ 0, 0, 0, 1, 64 },	{ 0, 63, 0, 0, 0 },	{ 0, 64, 0, 65, 128 },
-	{ 10, 70, 0, 71, 74 },	{ 0, 20, 40, 21, 40 },	{ 0, 139, 0, 0, 0 },
-	{ 130, 131, 0, 132, 140 },
-};
-
-START_TEST(test_read_brings_back_what_is_behind_a_hole)
-{
-	uint64_t start = RIG_VPN + sweeps[_i].start;
-
-	fake_map(rig.m, RIG_VPN, 140, &fake_rw);
-	fake_put(rig.m, RIG_VPN, 140, 1);
-	rig_to_dev(0, rig.m, RIG_VPN, 140);
-	fake_dontneed(rig.m, RIG_VPN + sweeps[_i].missing, 1);
-	/* the mirror forgets what it could read without a fault */
-	fake_protect(rig.m, RIG_VPN, 140, &fake_ro);
-	if (sweeps[_i].border)
-		fake_protect(rig.m, RIG_VPN, sweeps[_i].border, &fake_rw);
-	rig_ok(rig.file, RIG_READ, start, RIG_VPN + 140 - start, 1);
-	for (uint64_t i = 0; i < 140; i++) {
-		bool back = (i >= sweeps[_i].first && i < sweeps[_i].end) ||
-			    i == sweeps[_i].missing;
-
-		ck_assert_msg(uhmm_softleaf_is_none(uhmm_mm_leaf(
-				      rig.m->mm, UHMM_VPN(RIG_VPN + i))) ==
-				      back,
-			      "page %d", (int)i);
-	}
-}
-END_TEST
-
-START_TEST(test_read_sweeps_within_a_page_table)
-{
-	uint64_t at = FAKE_PMD_NPAGES * 2;
-
-	fake_map(rig.m, at - 8, 16, &fake_rw);
-	fake_put(rig.m, at - 8, 16, 1);
-	rig_to_dev(0, rig.m, at - 8, 16);
-	fake_dontneed(rig.m, at - 8, 1);
-	rig_ok(rig.file, RIG_READ, at - 8, 16, 1);
-	ck_assert_uint_eq(rig_used(0), 8);
-}
-END_TEST
-
 static void fork_and_exit(void)
 {
 	fake_exit(fake_fork(rig.m));
@@ -298,59 +247,6 @@ START_TEST(test_read_write_count_faults_of_untouched_memory)
 	fake_unmap(rig.m, RIG_VPN + 6, 2);
 	rig_ok(rig.file, RIG_READ, RIG_VPN, 6, 0);
 	rig_fails(rig.file, RIG_READ, RIG_VPN, 7, -EFAULT);
-}
-END_TEST
-
-/* Files are not watched: what the mirror knows of them is looked at again. */
-START_TEST(test_read_of_private_file)
-{
-	fake_map(rig.m, RIG_VPN, 8, &private_file);
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 1);
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 0);
-	/* the program gets a copy of one page */
-	fake_put(rig.m, RIG_VPN + 3, 1, 7);
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 3, 0);
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 1);
-	ck_assert_uint_eq(rig_buffer(3), 7);
-	fake_put(rig.m, RIG_VPN + 3, 1, 8);
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 0);
-	ck_assert_uint_eq(rig_buffer(3), 8);
-	rig_fill_buffer(8, 20);
-	rig_ok(rig.file, RIG_WRITE, RIG_VPN + 3, 1, 0);
-	rig_ok(rig.file, RIG_WRITE, RIG_VPN, 8, 1);
-	rig_ok(rig.file, RIG_WRITE, RIG_VPN, 8, 0);
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 0);
-	/* dropped, it is the file's again */
-	fake_dontneed(rig.m, RIG_VPN + 5, 1);
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 5, 0);
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 1);
-	fork_and_exit();
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 1);
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 0);
-}
-END_TEST
-
-START_TEST(test_read_of_shared_file)
-{
-	static const struct fake_kind shared_file = {
-		.read = true, .write = true, .shared = true, .file = true,
-	};
-
-	fake_map(rig.m, RIG_VPN, 8, &shared_file);
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 1);
-	fake_put(rig.m, RIG_VPN, 8, 7);
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 0);
-	rig_buffer_is(8, 7);
-	fake_protect(rig.m, RIG_VPN, 8, &fake_ro);
-	rig_ok(rig.file, RIG_READ, RIG_VPN, 8, 1);
-	fake_unmap(rig.m, RIG_VPN + 2, 6);
-	fake_map(rig.m, RIG_VPN + 2, 6, &shared_file);
-	(void)fake_touch(rig.m, RIG_VPN + 2, false);
-	rig_ok(rig.file, RIG_READ, RIG_VPN + 2, 1, 1);
-	fake_unmap(rig.m, RIG_VPN + 2, 6);
-	rig_fails(rig.file, RIG_READ, RIG_VPN, 8, -EFAULT);
-	fake_map(rig.m, RIG_VPN + 2, 6, &fake_rw);
-	rig_ok(rig.file, RIG_READ, RIG_VPN + 2, 6, 1);
 }
 END_TEST
 
@@ -656,12 +552,8 @@ UNIT_RIG_MAIN("dmirror", UNIT_TABLE(test_ioctl_bad_range, bad_ranges),
 	      UNIT_LOOP(test_ioctl_exit_in_the_middle,
 			(int)(UNIT_COUNT(die_at) * UNIT_COUNT(commands))),
 	      UNIT_TEST(test_read_of_each_kind),
-	      UNIT_TABLE(test_read_brings_back_what_is_behind_a_hole, sweeps),
-	      UNIT_TEST(test_read_sweeps_within_a_page_table),
 	      UNIT_TEST(test_read_write_count_faults),
 	      UNIT_TEST(test_read_write_count_faults_of_untouched_memory),
-	      UNIT_TEST(test_read_of_private_file),
-	      UNIT_TEST(test_read_of_shared_file),
 	      UNIT_TEST(test_read_after_cpu_write_to_the_zero_page),
 	      UNIT_TEST(test_close_leaves_ordinary_memory),
 	      UNIT_TEST(test_read_page_vanishes_once),
