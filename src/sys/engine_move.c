@@ -115,7 +115,7 @@ static int write_them(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
 	if (!err)
 		err = uhmm_engine_ask_hands(e, UHMM_ENGINE_POPULATE_WRITE, &r,
 					    1);
-	run->error = err ? -EBUSY : -EAGAIN;
+	run->error = err && err != -EAGAIN ? -EBUSY : -EAGAIN;
 	return err == -ESRCH ? err : 0;
 }
 
