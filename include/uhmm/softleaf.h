@@ -252,4 +252,34 @@ static inline uhmm_softleaf_t uhmm_softleaf_mk_migration_from_flight(
 				flight_page);
 }
 
+/** uhmm_softleaf_mk_readable_migration() - migration entry @leaf, of either
+ *  kind, as a fork leaves it: its kind, offset and bits stay (S1.7) */
+static inline uhmm_softleaf_t uhmm_softleaf_mk_readable_migration(
+	uhmm_softleaf_t leaf)
+{
+	assert(uhmm_softleaf_is_migration(leaf));
+	return uhmm_softleaf_with_bits(
+		uhmm_softleaf_mk(
+			uhmm_softleaf_is_migration_device_private(leaf) ?
+				UHMM_SOFTLEAF_MIGRATION_DEVICE_PRIVATE_READ :
+				UHMM_SOFTLEAF_MIGRATION_READ,
+			uhmm_softleaf_offset(leaf)),
+		uhmm_softleaf_bits(leaf));
+}
+
+/** uhmm_softleaf_mk_readable_exclusive_migration() - and as mprotect() leaves
+ *  one that was writable: pages that migrate are anonymous */
+static inline uhmm_softleaf_t uhmm_softleaf_mk_readable_exclusive_migration(
+	uhmm_softleaf_t leaf)
+{
+	assert(uhmm_softleaf_is_migration(leaf));
+	return uhmm_softleaf_with_bits(
+		uhmm_softleaf_mk(
+			uhmm_softleaf_is_migration_device_private(leaf) ?
+				UHMM_SOFTLEAF_MIGRATION_DEVICE_PRIVATE_READ_EXCLUSIVE :
+				UHMM_SOFTLEAF_MIGRATION_READ_EXCLUSIVE,
+			uhmm_softleaf_offset(leaf)),
+		uhmm_softleaf_bits(leaf));
+}
+
 #endif

@@ -78,27 +78,18 @@ void uhmm_event_remap(struct uhmm_mm *mm, uhmm_vpn_t from, uhmm_vpn_t to,
 	uhmm_mm_exit(mm);
 }
 
-/* Device pages stay where they are, but no entry is writable any more. */
+/* Device pages stay where they are, but no entry is writable any more. Bits
+ * stay, but soft-dirty of a device page, as in the kernel. */
 static uhmm_softleaf_t without_write(uhmm_softleaf_t leaf)
 {
-	unsigned int bits = uhmm_softleaf_bits(leaf) & ~UHMM_SOFTLEAF_SOFT_DIRTY;
-	enum uhmm_softleaf_type type = uhmm_softleaf_type(leaf);
-
-	switch (type) {
-	case UHMM_SOFTLEAF_DEVICE_PRIVATE_WRITE:
-		type = UHMM_SOFTLEAF_DEVICE_PRIVATE_READ;
-		break;
-	case UHMM_SOFTLEAF_MIGRATION_WRITE:
-		type = UHMM_SOFTLEAF_MIGRATION_READ_EXCLUSIVE;
-		break;
-	case UHMM_SOFTLEAF_MIGRATION_DEVICE_PRIVATE_WRITE:
-		type = UHMM_SOFTLEAF_MIGRATION_DEVICE_PRIVATE_READ_EXCLUSIVE;
-		break;
-	default:
+	if (uhmm_softleaf_is_migration_write(leaf))
+		return uhmm_softleaf_mk_readable_exclusive_migration(leaf);
+	if (!uhmm_softleaf_is_device_private_write(leaf))
 		return leaf;
-	}
 	return uhmm_softleaf_with_bits(
-		uhmm_softleaf_mk(type, uhmm_softleaf_offset(leaf)), bits);
+		uhmm_softleaf_from_dpfn(uhmm_softleaf_to_dpfn(leaf), false),
+		uhmm_softleaf_bits(leaf) &
+			~(unsigned int)UHMM_SOFTLEAF_SOFT_DIRTY);
 }
 
 void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r)
@@ -115,24 +106,27 @@ void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r)
 }
 
 /* What both have after the fork: the same, read-only. None: the child has its
- * own page, and the parent what it had. */
+ * own page, and the parent what it had. Bits stay, but soft-dirty of a base page
+ * that could be written, as in the kernel. */
 static uhmm_softleaf_t shared_by_fork(struct uhmm_core *core,
 				      uhmm_softleaf_t leaf)
 {
-	enum uhmm_softleaf_type type = uhmm_softleaf_type(leaf);
+	unsigned int bits = uhmm_softleaf_bits(leaf) &
+			    ~(unsigned int)UHMM_SOFTLEAF_EXCLUSIVE;
 
-	if (uhmm_softleaf_bits(leaf) & UHMM_SOFTLEAF_ZAPPED)
+	if (bits & UHMM_SOFTLEAF_ZAPPED)
 		return uhmm_softleaf_none();
 	if (!uhmm_softleaf_has_dpfn(leaf))
 		return uhmm_flight_forked(core, leaf);
+	if (uhmm_softleaf_is_device_private_write(leaf) &&
+	    !(bits & UHMM_SOFTLEAF_COMPOUND))
+		bits &= ~(unsigned int)UHMM_SOFTLEAF_SOFT_DIRTY;
 	if (uhmm_softleaf_is_device_private(leaf))
-		type = UHMM_SOFTLEAF_DEVICE_PRIVATE_READ;
-	else if (uhmm_softleaf_is_migration_device_private(leaf))
-		type = UHMM_SOFTLEAF_MIGRATION_DEVICE_PRIVATE_READ;
-	return uhmm_softleaf_with_bits(
-		uhmm_softleaf_mk(type, uhmm_softleaf_offset(leaf)),
-		uhmm_softleaf_bits(leaf) &
-			~(UHMM_SOFTLEAF_SOFT_DIRTY | UHMM_SOFTLEAF_EXCLUSIVE));
+		leaf = uhmm_softleaf_from_dpfn(uhmm_softleaf_to_dpfn(leaf),
+					       false);
+	else if (uhmm_softleaf_is_migration(leaf))
+		leaf = uhmm_softleaf_mk_readable_migration(leaf);
+	return uhmm_softleaf_with_bits(leaf, bits);
 }
 
 /* A unit that the child gets a part of only is split. */

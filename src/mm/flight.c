@@ -105,9 +105,12 @@ void uhmm_flight_land(struct uhmm_mm *mm, uint32_t index, uint64_t i,
 {
 	struct uhmm_flight *flight = uhmm_flight_at(mm->core, index);
 	uhmm_dpfn_t dpfn = UHMM_DPFN(flight->page[i].dpfn);
+	uhmm_softleaf_t leaf = uhmm_flight_entry(mm, index, i);
 	int err;
 
-	assert(!uhmm_softleaf_is_none(uhmm_flight_entry(mm, index, i)));
+	assert(!uhmm_softleaf_is_none(leaf));
+	bits |= uhmm_softleaf_bits(leaf) &
+		(UHMM_SOFTLEAF_SOFT_DIRTY | UHMM_SOFTLEAF_UFFD_WP);
 	if (write)
 		uhmm_kin_drop(mm, uhmm_range_of(
 					  UHMM_VPN(flight->page[i].vpn), 1));
@@ -150,8 +153,10 @@ uhmm_softleaf_t uhmm_flight_forked(struct uhmm_core *core, uhmm_softleaf_t leaf)
 	if (!flight->page[i].dpfn)
 		return uhmm_softleaf_none();
 	flight->forked = 1;
-	return uhmm_softleaf_mk_migration_from_flight(
-		uhmm_softleaf_offset(leaf), false);
+	return uhmm_softleaf_with_bits(
+		uhmm_softleaf_mk_readable_migration(leaf),
+		uhmm_softleaf_bits(leaf) &
+			~(unsigned int)UHMM_SOFTLEAF_EXCLUSIVE);
 }
 
 void uhmm_flight_moved(struct uhmm_mm *mm, uhmm_softleaf_t leaf, uhmm_vpn_t to)

@@ -172,6 +172,7 @@ START_TEST(test_event_unmap_each_leaf)
 }
 END_TEST
 
+/* S1.8 */
 START_TEST(test_event_protect_each_leaf)
 {
 	make(_i);
@@ -187,6 +188,7 @@ START_TEST(test_event_protect_each_leaf)
 }
 END_TEST
 
+/* S1.8 */
 START_TEST(test_event_fork_each_leaf)
 {
 	struct fake_mm *child;
@@ -216,6 +218,65 @@ START_TEST(test_event_remap_each_leaf)
 	end_it();
 	fake_expect(rig.m, RIG_VPN, 1, 0);
 	fake_expect(rig.m, RIG_VPN + 9, 1, 7);
+}
+END_TEST
+
+/* ---- bits that travel with an entry ---- */
+
+#define SOFT ((unsigned int)UHMM_SOFTLEAF_SOFT_DIRTY)
+#define BITS ((unsigned int)(UHMM_SOFTLEAF_YOUNG | UHMM_SOFTLEAF_DIRTY | \
+			     UHMM_SOFTLEAF_UFFD_WP) | SOFT)
+
+static unsigned int bits_at(const struct fake_mm *m, uint64_t vpn)
+{
+	return uhmm_softleaf_bits(uhmm_mm_leaf(m->mm, UHMM_VPN(vpn)));
+}
+
+/* Return: there is an entry, which has them all now. */
+static bool set_bits(void)
+{
+	uhmm_softleaf_t leaf = uhmm_mm_leaf(rig.m->mm, UHMM_VPN(RIG_VPN));
+
+	if (uhmm_softleaf_is_none(leaf))
+		return false;
+	uhmm_shadow_change(&rig.f.core.store, rig.m->mm->slot,
+			   UHMM_VPN(RIG_VPN),
+			   uhmm_softleaf_with_bits(leaf, BITS));
+	return true;
+}
+
+/* An entry on its way keeps all; of a device page that could be written
+ * soft-dirty goes. */
+static unsigned int bits_left(int i)
+{
+	return leaves[i].before == DEV_W ? BITS & ~SOFT : BITS;
+}
+
+/* S1.8 */
+START_TEST(test_event_protect_keeps_bits)
+{
+	make(_i);
+	if (set_bits()) {
+		fake_protect(rig.m, RIG_VPN, 1, &fake_ro);
+		ck_assert_uint_eq(bits_at(rig.m, RIG_VPN), bits_left(_i));
+	}
+	end_it();
+}
+END_TEST
+
+/* S1.8 */
+START_TEST(test_event_fork_keeps_bits)
+{
+	struct fake_mm *child;
+
+	make(_i);
+	if (set_bits()) {
+		child = fake_raw_fork(rig.m);
+		ck_assert_uint_eq(bits_at(rig.m, RIG_VPN), bits_left(_i));
+		ck_assert_uint_eq(bits_at(child, RIG_VPN),
+				  leaves[_i].child == NONE ? 0 : bits_left(_i));
+	}
+	end_it();
 }
 END_TEST
 
@@ -473,6 +534,8 @@ END_TEST
 UNIT_RIG_MAIN("event", UNIT_TABLE(test_event_unmap_each_leaf, leaves),
 	      UNIT_TABLE(test_event_protect_each_leaf, leaves),
 	      UNIT_TABLE(test_event_fork_each_leaf, leaves),
+	      UNIT_TABLE(test_event_protect_keeps_bits, leaves),
+	      UNIT_TABLE(test_event_fork_keeps_bits, leaves),
 	      UNIT_TABLE(test_event_remap_each_leaf, leaves),
 	      UNIT_TABLE(test_event_remap_onto_each_leaf, leaves),
 	      UNIT_TABLE(test_event_remap_overlapping, moves),

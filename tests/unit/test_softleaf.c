@@ -62,6 +62,7 @@ static unsigned int facts_of(uhmm_softleaf_t l)
 	return facts;
 }
 
+/* S1.5, S1.6 */
 START_TEST(test_softleaf_is_each_type)
 {
 	uint64_t offset = _i == UHMM_SOFTLEAF_NONE ? 0 : 0x1234567;
@@ -88,6 +89,7 @@ START_TEST(test_softleaf_with_bits_keeps_the_rest)
 }
 END_TEST
 
+/* S1.7 */
 START_TEST(test_softleaf_from_dpfn_comes_back)
 {
 	uhmm_dpfn_t dpfn = UHMM_DPFN(0x1ffffffff);
@@ -106,6 +108,7 @@ START_TEST(test_softleaf_from_dpfn_comes_back)
 }
 END_TEST
 
+/* S1.4 */
 START_TEST(test_softleaf_from_flight_is_no_dpfn)
 {
 	uhmm_softleaf_t leaf = uhmm_softleaf_mk_migration_from_flight(5, true);
@@ -118,7 +121,31 @@ START_TEST(test_softleaf_from_flight_is_no_dpfn)
 }
 END_TEST
 
+/* The kind is never the caller's choice. S1.7, S1.8 */
+START_TEST(test_softleaf_readable_keeps_the_kind)
+{
+	const unsigned int kind = MIG | DEVMIG | DPFN;
+	uhmm_softleaf_t leaf = uhmm_softleaf_with_bits(uhmm_softleaf_mk(_i, 9),
+						       0x2f);
+	uhmm_softleaf_t read, rx;
+
+	if (!uhmm_softleaf_is_migration(leaf))
+		return;
+	read = uhmm_softleaf_mk_readable_migration(leaf);
+	rx = uhmm_softleaf_mk_readable_exclusive_migration(leaf);
+	ck_assert(uhmm_softleaf_is_migration_read(read));
+	ck_assert(uhmm_softleaf_is_migration_read_exclusive(rx));
+	ck_assert_uint_eq(facts_of(read) & kind, facts_of(leaf) & kind);
+	ck_assert_uint_eq(facts_of(rx) & kind, facts_of(leaf) & kind);
+	ck_assert_uint_eq(uhmm_softleaf_offset(read), 9);
+	ck_assert_uint_eq(uhmm_softleaf_offset(rx), 9);
+	ck_assert_uint_eq(uhmm_softleaf_bits(read), 0x2f);
+	ck_assert_uint_eq(uhmm_softleaf_bits(rx), 0x2f);
+}
+END_TEST
+
 UNIT_MAIN("softleaf", UNIT_TABLE(test_softleaf_is_each_type, facts_of_type),
 	  UNIT_TABLE(test_softleaf_with_bits_keeps_the_rest, facts_of_type),
 	  UNIT_TEST(test_softleaf_from_dpfn_comes_back),
-	  UNIT_TEST(test_softleaf_from_flight_is_no_dpfn))
+	  UNIT_TEST(test_softleaf_from_flight_is_no_dpfn),
+	  UNIT_TABLE(test_softleaf_readable_keeps_the_kind, facts_of_type))
