@@ -123,6 +123,7 @@ int daemon_init(struct daemon *d, const struct conf *conf,
 	uhmm_list_init(&d->sessions);
 	uhmm_list_init(&d->strangers);
 	uhmm_list_init(&d->closed);
+	co_queue_init(&d->trim_rest);
 	err = core_init(&d->core);
 	if (err)
 		return err;
@@ -240,6 +241,7 @@ void daemon_stop(struct daemon *d)
 	if (d->stopping)
 		return;
 	d->stopping = true;
+	co_queue_wake(&d->trim_rest);
 	if (co_spawn(&d->worker[0].sched, begin_stop, d))
 		give_up();
 }

@@ -30,6 +30,9 @@ struct daemon {
 	struct stats stats;
 	struct policy_stats policy_stats;
 	bool stopping;
+	bool trimming;			/* trim.h */
+	struct co_queue trim_rest;
+	uint64_t exclusive_most;	/* pages in use, since it did */
 	int signal_fd;
 	union uhmm_ev signal_ev;
 };

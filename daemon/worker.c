@@ -13,6 +13,7 @@
 #include "listener.h"
 #include "opens.h"
 #include "session.h"
+#include "trim.h"
 
 /* Events handled before jobs get their turn. */
 #define NEVENTS 64
@@ -188,6 +189,7 @@ static void handle(struct worker *w, const struct loop_event *e, int n)
 		served |= is_waited_for(&e[i]);
 	}
 	run_jobs(w);
+	trim_look(w);
 	core_unlock(core);
 	if (served)
 		near_served(&w->near);
