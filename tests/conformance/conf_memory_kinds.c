@@ -365,7 +365,9 @@ static const struct conf_case cases[] = {
 	  small_blocks },
 	{ "other_stacks", "the stack of another thread leaves while it sleeps",
 	  other_stacks },
+	/* S2.1 */
 	{ "shared", "shared memory: ENOENT; the device works in place", shared },
+	/* S2.1 */
 	{ "hugetlb", "MAP_HUGETLB: EINVAL; the device works in place",
 	  huge_pages },
 	{ "device_mmap", "mmap of the device: pages that are there and stay",

@@ -469,29 +469,40 @@ ON_COHERENT(ping_pong)
 static const struct conf_case cases[] = {
 	{ "huge_empty", "an untouched read-only 2 MiB moves as one, of zeros",
 	  huge_empty },
+	/* S3.2 */
 	{ "huge_empty_writable", "an untouched writable 2 MiB moves as one",
 	  huge_empty_writable },
+	/* S3.2 */
 	{ "huge_zero", "the huge zero page moves as one", huge_zero },
+	/* S3.3 */
 	{ "huge_zero_err", "zeros move as base pages when no unit is free",
 	  huge_zero_err },
 	{ "huge_free", "MADV_FREE keeps a unit's data", huge_free },
+	/* S3.5 */
 	{ "huge_fault", "a CPU that touches one page gets the huge page back",
 	  huge_fault },
+	/* S3.5 */
 	{ "huge_fault_collapse", "so it does of one made by MADV_COLLAPSE",
 	  huge_fault_collapse },
 	{ "collapse_device_pages", "MADV_COLLAPSE takes pages off the device",
 	  collapse_device_pages },
+	/* S3.3 */
 	{ "huge_err", "a failed allocation splits, to the device and back",
 	  huge_err },
+	/* S3.3 */
 	{ "huge_fault_err", "and in a fault", huge_fault_err },
 	{ "huge_counts", "MIGRATE_TO_SYS counts a whole unit once",
 	  huge_counts },
+	/* S3.2 */
 	{ "huge_partly_covered", "a range that covers parts moves base pages",
 	  huge_partly_covered },
+	/* S3.4 */
 	{ "huge_mprotect", "mprotect keeps a whole unit and splits a part",
 	  huge_mprotect },
+	/* S3.4 */
 	{ "partial_unmap_fault", "what munmap leaves of a unit keeps its data",
 	  partial_unmap_fault },
+	/* S3.2, S3.4 */
 	{ "remap_fault", "mremap before or after, aligned or not: 24 ways",
 	  remap_fault },
 	{ "remap_keeps_unit", "a unit moves whole to an aligned place only",

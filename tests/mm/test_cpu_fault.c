@@ -3,6 +3,9 @@
 #include <uhmm/cpu_fault.h>
 
 #include <errno.h>
+#include <string.h>
+
+#include <uhmm/range_fault.h>
 
 #include "trip.h"
 
@@ -227,7 +230,7 @@ static void expect_both_through(void)
 }
 
 /* A write waits until the page is on the device, then brings it back. A read
- * of a page that is still there need not wait. */
+ * of a page that is still there need not wait. S1.9 */
 START_TEST(test_cpu_fault_waits_for_a_page_on_its_way_out)
 {
 	static const enum fake_op at[] = { FAKE_TAKE, FAKE_TAKE_PAGE, FAKE_ZAP };
@@ -250,6 +253,7 @@ START_TEST(test_cpu_fault_waits_for_a_page_on_its_way_out)
 }
 END_TEST
 
+/* S1.9 */
 START_TEST(test_cpu_fault_waits_for_a_page_taken_and_not_landed)
 {
 	struct trip t;
@@ -264,6 +268,7 @@ START_TEST(test_cpu_fault_waits_for_a_page_taken_and_not_landed)
 }
 END_TEST
 
+/* S1.9 */
 START_TEST(test_cpu_fault_waits_for_a_page_on_its_way_back)
 {
 	fake_map(rig.m, RIG_VPN, 2, &fake_rw);
@@ -273,6 +278,81 @@ START_TEST(test_cpu_fault_waits_for_a_page_on_its_way_back)
 		fake_fail_nth(&rig.f, FAKE_GIVE_PAGE, 1, -ENOMEM);
 	rig_to_ram(rig.m, RIG_VPN, 1);
 	expect_both_through();
+}
+END_TEST
+
+/* ---- so does a device that looks ---- */
+
+static struct {
+	struct uhmm_notifier notifier;
+	uint64_t pfns[2];
+	int result;		/* 1: not through */
+	unsigned int tries;
+} device;
+
+static void forget(struct uhmm_notifier *n, struct uhmm_range r,
+		   enum uhmm_notify_event event, const void *owner)
+{
+	(void)n;
+	(void)r;
+	(void)event;
+	(void)owner;
+}
+
+static void look(void *arg)
+{
+	struct uhmm_range_fault range = {
+		.notifier = &device.notifier,
+		.range = device.notifier.range,
+		.hmm_pfns = device.pfns,
+		.default_flags = UHMM_HMM_PFN_REQ_FAULT,
+	};
+
+	(void)arg;
+	do {
+		device.tries++;
+		range.notifier_seq =
+			uhmm_notifier_read_begin(&device.notifier);
+		device.result = uhmm_range_fault(&range);
+	} while (device.result == -EBUSY);
+}
+
+static void start_looking(void *arg)
+{
+	device.result = 1;
+	fake_task_start(&rig.f.tasks, look, arg);
+}
+
+/* Whichever way it goes: it waits, and finds the page. One that left and came
+ * back meanwhile it has to look at again. S1.9 */
+START_TEST(test_range_fault_waits_for_a_page_on_its_way)
+{
+	struct trip t;
+
+	memset(&device, 0, sizeof(device));
+	device.notifier.invalidate = forget;
+	uhmm_notifier_insert(&device.notifier, rig.m->mm,
+			     uhmm_range_of(UHMM_VPN(RIG_VPN), 2));
+	fake_map(rig.m, RIG_VPN, 2, &fake_rw);
+	be_present();
+	if (_i) {
+		be_on_device();
+		fake_before(&rig.f, FAKE_GIVE_PAGE, 1, start_looking, NULL);
+		rig_to_ram(rig.m, RIG_VPN, 1);
+	} else {
+		fake_before(&rig.f, FAKE_TAKE, 1, start_looking, NULL);
+		trip_setup(&t, RIG_VPN, 2, UHMM_MIGRATE_VMA_SELECT_SYSTEM);
+		trip_alloc_all(&t);
+		trip_end(&t);
+	}
+	ck_assert_int_eq(device.result, 1);
+	ck_assert(fake_tasks_run(&rig.f.tasks));
+	ck_assert_int_eq(device.result, 0);
+	ck_assert_uint_gt(device.tries, _i ? 0 : 1);
+	ck_assert(device.pfns[0] & UHMM_HMM_PFN_VALID);
+	ck_assert_uint_eq(rig_used(0), 0);
+	uhmm_notifier_remove(&device.notifier);
+	fake_expect(rig.m, RIG_VPN, 1, 7);
 }
 END_TEST
 
@@ -358,6 +438,7 @@ UNIT_RIG_MAIN("cpu_fault", UNIT_TABLE(test_cpu_fault_read, stands),
 	      UNIT_LOOP(test_cpu_fault_waits_for_a_page_on_its_way_out, 3),
 	      UNIT_TEST(test_cpu_fault_waits_for_a_page_taken_and_not_landed),
 	      UNIT_LOOP(test_cpu_fault_waits_for_a_page_on_its_way_back, 2),
+	      UNIT_LOOP(test_range_fault_waits_for_a_page_on_its_way, 2),
 	      UNIT_TEST(test_cpu_fault_waiter_of_an_mm_that_dies),
 	      UNIT_TABLE(test_cpu_fault_hole_changes_meanwhile, hole_events),
 	      UNIT_TEST(test_cpu_fault_read_leaves_the_page_protected))

@@ -70,6 +70,7 @@ static void write_all(void *arg)
 	}
 }
 
+/* S2.2, S2.7 */
 START_TEST(test_exclusive_while_others_migrate)
 {
 	fake_map(rig.m, RIG_VPN, NPAGES, &fake_rw);

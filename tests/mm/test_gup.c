@@ -38,6 +38,7 @@ START_TEST(test_get_brings_private_pages_back)
 }
 END_TEST
 
+/* S2.7 */
 START_TEST(test_get_revokes_exclusive_pages)
 {
 	up();

@@ -402,7 +402,7 @@ END_TEST
 
 /* ---- a device that goes ---- */
 
-/* All who have pages on it have them back; its numbers are nobody's. */
+/* All who have pages on it have them back; its numbers are nobody's. S1.2 */
 START_TEST(test_memunmap_brings_all_back)
 {
 	struct uhmm_device_page page;

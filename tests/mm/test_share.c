@@ -384,7 +384,8 @@ START_TEST(test_mirror_keeps_a_page_that_is_used_again)
 }
 END_TEST
 
-/* What a device has for itself comes back, unless the child does not get it. */
+/* What a device has for itself comes back, unless the child does not get it.
+ * S2.7 */
 START_TEST(test_exclusive_comes_back_where_both_have_it)
 {
 	const uint64_t apart = RIG_VPN + 2 * NPAGES;

@@ -105,6 +105,7 @@ static const struct {
 	{ "a page on the device", kind_one_on_device, false, 0, 0x22 },
 };
 
+/* S3.1, S3.2 */
 START_TEST(test_setup_tells_units)
 {
 	static struct trip t;
@@ -125,6 +126,7 @@ START_TEST(test_setup_tells_units)
 }
 END_TEST
 
+/* S3.2 */
 START_TEST(test_to_dev_of_each_kind)
 {
 	uint64_t word[N], before;
@@ -151,7 +153,7 @@ START_TEST(test_to_dev_of_each_kind)
 }
 END_TEST
 
-/* It is taken as one and given as one, and is a huge page then. */
+/* It is taken as one and given as one, and is a huge page then. S3.5 */
 START_TEST(test_back_of_each_kind)
 {
 	uint64_t word[N];
@@ -183,6 +185,7 @@ static const struct {
 	{ HERE - N, 2 * N, HERE },
 };
 
+/* S3.2 */
 START_TEST(test_to_dev_of_a_part)
 {
 	map_huge();
@@ -193,6 +196,7 @@ START_TEST(test_to_dev_of_a_part)
 }
 END_TEST
 
+/* S3.1 */
 START_TEST(test_setup_without_compound_selected)
 {
 	static struct trip t;
@@ -208,6 +212,7 @@ START_TEST(test_setup_without_compound_selected)
 }
 END_TEST
 
+/* S3.4 */
 START_TEST(test_to_sys_of_a_part)
 {
 	uint64_t first = parts[_i].vpn, last = first + parts[_i].npages - 1;
@@ -240,6 +245,7 @@ END_TEST
 
 /* ---- destinations ---- */
 
+/* S3.3 */
 START_TEST(test_to_dev_falls_back_to_base_pages)
 {
 	map_huge();
@@ -259,6 +265,7 @@ END_TEST
 /* Pages of a device; one is used, so none has a free unit. */
 static const uint64_t sizes[] = { N + 100, N + 1, N, 101, 2, 1 };
 
+/* S3.3 */
 START_TEST(test_to_dev_without_a_free_unit)
 {
 	uint64_t n = sizes[_i] - 1 < N ? sizes[_i] - 1 : N;
@@ -339,7 +346,7 @@ START_TEST(test_no_destination)
 }
 END_TEST
 
-/* The 512 words are the driver's when there is no unit. */
+/* The 512 words are the driver's when there is no unit. S3.1 */
 START_TEST(test_base_destinations_for_some)
 {
 	static struct trip t;
@@ -360,6 +367,7 @@ END_TEST
 
 static const unsigned int stops[] = { 1, 2, 300, N };
 
+/* S3.3 */
 START_TEST(test_take_stops_midway)
 {
 	map_huge();
@@ -380,6 +388,7 @@ START_TEST(test_take_is_tried_again_whole)
 }
 END_TEST
 
+/* S3.3 */
 START_TEST(test_give_stops_midway)
 {
 	uint64_t n = stops[_i] - 1;
@@ -420,6 +429,7 @@ END_TEST
 
 /* ---- back ---- */
 
+/* S3.3 */
 START_TEST(test_to_sys_falls_back_to_base_pages)
 {
 	map_away();
@@ -433,7 +443,7 @@ END_TEST
 
 static const uint64_t touched[] = { 0, 1, 255, N - 1 };
 
-/* The first access brings all of it. */
+/* The first access brings all of it. S3.5 */
 START_TEST(test_cpu_fault_brings_the_unit)
 {
 	map_away();
@@ -446,6 +456,7 @@ START_TEST(test_cpu_fault_brings_the_unit)
 }
 END_TEST
 
+/* S3.3 */
 START_TEST(test_cpu_fault_falls_back_to_base_pages)
 {
 	map_away();
@@ -473,7 +484,8 @@ START_TEST(test_eviction_brings_units)
 }
 END_TEST
 
-/* What one device has for itself is base pages; the unit came back for it. */
+/* What one device has for itself is base pages; the unit came back for it.
+ * S2.4 */
 START_TEST(test_exclusive_of_a_part)
 {
 	map_away();

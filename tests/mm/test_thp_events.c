@@ -125,6 +125,7 @@ static void expect_unit(uint64_t at)
 			ck_assert_uint_eq(fake_get(rig.m, at + i), i + 1);
 }
 
+/* S3.4 */
 START_TEST(test_what_the_program_does)
 {
 	uint8_t want[N];
@@ -149,7 +150,7 @@ static void act(void *arg)
 	acts[*(int *)arg].act();
 }
 
-/* The same while the unit is on its way to the device. */
+/* The same while the unit is on its way to the device. S3.4 */
 START_TEST(test_what_the_program_does_during_take)
 {
 	static const enum fake_op op[] = { FAKE_TRAP, FAKE_TAKE, FAKE_ZAP };
@@ -171,7 +172,7 @@ START_TEST(test_what_the_program_does_during_take)
 }
 END_TEST
 
-/* And while it is on its way back. */
+/* And while it is on its way back. S3.4 */
 START_TEST(test_what_the_program_does_during_give)
 {
 	int i = _i % (int)UNIT_COUNT(acts);

@@ -45,6 +45,7 @@ static const struct {
 	{ UINT64_MAX, -EINVAL },
 };
 
+/* S1.2 */
 START_TEST(test_dpfn_reserve_each_size)
 {
 	uint64_t npages = reserve_cases[_i].npages;
@@ -69,6 +70,7 @@ START_TEST(test_dpfn_reserve_each_size)
 }
 END_TEST
 
+/* S1.3 */
 START_TEST(test_dpfn_lookup_at_the_edges)
 {
 	struct uhmm_store store;
@@ -94,6 +96,7 @@ START_TEST(test_dpfn_lookup_at_the_edges)
 }
 END_TEST
 
+/* S1.1 */
 START_TEST(test_dpfn_reserve_is_next_fit)
 {
 	uint64_t last = 0, first_again;
@@ -144,6 +147,7 @@ START_TEST(test_dpfn_reserve_until_the_slab_is_full)
 }
 END_TEST
 
+/* S1.1 */
 START_TEST(test_dpfn_generation_tells_reservations_apart)
 {
 	struct uhmm_store store;
@@ -159,6 +163,7 @@ START_TEST(test_dpfn_generation_tells_reservations_apart)
 }
 END_TEST
 
+/* S1.1 */
 START_TEST(test_dpfn_release_refusals)
 {
 	struct uhmm_store store;
@@ -236,6 +241,7 @@ static void try_release(struct uhmm_store *store, struct model *m,
 	mark(m, r.start, r.npages, range, 0);
 }
 
+/* S1.1 */
 START_TEST(test_dpfn_like_model)
 {
 	struct unit_random r = unit_random(7);

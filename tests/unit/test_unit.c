@@ -209,6 +209,7 @@ START_TEST(test_join_of_a_flight)
 }
 END_TEST
 
+/* S3.4 */
 START_TEST(test_split_part)
 {
 	static const struct {
