@@ -278,23 +278,44 @@ static uhmm_vpn_t behind_mapping(int fd, uhmm_vpn_t vpn)
 	return vma.range.end;
 }
 
-/* Are @fds of the mm that @s serves? (yields) */
-static bool is_same_mm(struct session *s, const struct uhmm_engine_fds *fds)
+/* Does a PMD map it? Flipped alone it would be a base page afterwards. */
+static bool is_huge(const struct uhmm_engine_fds *fds, uhmm_vpn_t vpn)
+{
+	struct uhmm_ptes ptes;
+	uint8_t pte;
+
+	uhmm_ptes_init(&ptes, fds->pagemap, fds->mem);
+	return !uhmm_ptes_scan(&ptes, uhmm_range_of(vpn, 1), &pte) &&
+	       (pte & UHMM_PTE_HUGE);
+}
+
+/* Are @fds of the mm that @s serves? (yields) @base: only base pages may tell */
+static bool is_same(struct session *s, const struct uhmm_engine_fds *fds,
+		    bool base)
 {
 	struct uhmm_range rest = whole_mm(), piece;
 	unsigned int tries = 0;
 
-	while (s->state != SESSION_DEAD && tries < PROBE_PAGES &&
+	while (s->state != SESSION_DEAD && tries++ < PROBE_PAGES &&
 	       uhmm_engine_next_trapped(s->engine, rest, &piece)) {
-		int flip = flips(s, fds->pagemap, piece.start);
+		int flip;
 
+		if (base && is_huge(fds, piece.start)) {
+			rest.start = piece.end;
+			continue;
+		}
+		flip = flips(s, fds->pagemap, piece.start);
 		if (flip > 0)
 			return true;
-		tries++;
 		rest.start = flip < 0 ? behind_mapping(fds->maps, piece.start) :
 					UHMM_VPN(piece.start.val + 1);
 	}
 	return false;
+}
+
+static bool is_same_mm(struct session *s, const struct uhmm_engine_fds *fds)
+{
+	return is_same(s, fds, true) || is_same(s, fds, false);
 }
 
 static void close_own(const struct session_parts *parts, bool uffd_only)

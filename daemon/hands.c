@@ -26,6 +26,7 @@ static_assert((int)UHMM_ENGINE_ZAP == (int)UHMM_HANDS_ZAP &&
 		      (int)UHMM_ENGINE_TELL == (int)UHMM_HANDS_TELL &&
 		      (int)UHMM_ENGINE_GUARD == (int)UHMM_HANDS_GUARD &&
 		      (int)UHMM_ENGINE_UNGUARD == (int)UHMM_HANDS_UNGUARD &&
+		      (int)UHMM_ENGINE_COLD == (int)UHMM_HANDS_COLD &&
 		      (int)UHMM_ENGINE_MPROTECT == (int)UHMM_HANDS_PROTECT &&
 		      (int)UHMM_ENGINE_RESERVE == (int)UHMM_HANDS_RESERVE &&
 		      (int)UHMM_ENGINE_SWEEP == (int)UHMM_HANDS_SWEEP &&

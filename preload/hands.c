@@ -52,6 +52,8 @@ static long do_one(uint32_t op, const struct uhmm_wire_range *r)
 		return advise(r, UHMM_MADV_GUARD_INSTALL);
 	case UHMM_HANDS_UNGUARD:
 		return advise(r, UHMM_MADV_GUARD_REMOVE);
+	case UHMM_HANDS_COLD:
+		return advise(r, MADV_COLD);
 	case UHMM_HANDS_TELL:
 		uhmm_trap_set();
 		return 0;

@@ -185,6 +185,15 @@ struct uhmm_mm_ops {
 	 */
 	int (*give_zero)(void *ctx, uhmm_vpn_t vpn, bool write);
 
+	/**
+	 * split() - (yields) the PMD-sized page that @r, in one mapping, is a
+	 * part of becomes base pages; such of them as are all zeros may become
+	 * the zero page. What has to be done in the mapping of another mm is
+	 * asked of that one.
+	 * Return: 0, also where nothing was to be split or it cannot be; -ESRCH
+	 */
+	int (*split)(void *ctx, struct uhmm_range r);
+
 	/** wake() - whoever stopped in @r looks again. 0 or -ESRCH. */
 	int (*wake)(void *ctx, struct uhmm_range r);
 

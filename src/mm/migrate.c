@@ -24,6 +24,7 @@
 #include "mm/mm.h"
 #include "mm/restore.h"
 #include "mm/sharers.h"
+#include "mm/split.h"
 #include "mm/unit.h"
 
 /* Runs handed to the engine in one call. */
@@ -255,6 +256,10 @@ int uhmm_migrate_vma_setup(struct uhmm_migrate_vma *args)
 {
 	int err = find_vma(args);
 
+	if (!err)
+		err = uhmm_split_part(args);
+	if (err == 1)
+		err = find_vma(args);
 	if (err)
 		return err;
 	memset(args->src, 0, npages_of(args) * sizeof(*args->src));

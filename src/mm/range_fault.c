@@ -33,6 +33,8 @@ struct piece {
 	/* one bit per page: faulted in for writing already, so it is
 	 * writable whatever the page table seems to say */
 	uint64_t made_writable[PIECE / 64];
+	uhmm_vpn_t written;		/* end of the last huge page that was
+					 * made ready to be written */
 };
 
 /* What one page needs before its word is final. */
@@ -235,14 +237,52 @@ static bool cannot_wait(const struct piece *p, uint64_t i, uint64_t end)
 					   UHMM_VPN(start + end) });
 }
 
+/*
+ * Page @i of a huge page is to be written. All of one that is nobody else's may
+ * be, and it stays one. The huge zero page is split, as by a CPU whose write is
+ * told of; later kernels than 6.12 would make a huge page of it.
+ * Return: 0; 1 something was done, look again; -errno
+ */
+static int write_huge(struct piece *p, uint64_t i)
+{
+	uhmm_vpn_t vpn = UHMM_VPN(p->range.start.val + i);
+	struct uhmm_range unit = uhmm_unit_range(vpn);
+	struct uhmm_mm *mm = p->mm;
+	uint8_t pte = p->pte[i];
+	int err = 0;
+
+	if (!(pte & UHMM_PTE_HUGE) || p->vma.shared || p->vma.hugetlb ||
+	    p->written.val == unit.end.val)
+		return 0;
+	p->written = unit.end;
+	if (pte & UHMM_PTE_ZERO) {
+		err = mm->ops->split(mm->ops_ctx, uhmm_range_of(vpn, 1));
+	} else if ((pte & UHMM_PTE_WP) && !uhmm_cow_is_copied(mm, vpn, pte)) {
+		uhmm_kin_drop(mm, unit);
+		err = mm->ops->unprotect(mm->ops_ctx, unit);
+	} else {
+		return 0;
+	}
+	return err && err != -EAGAIN ? err : 1;
+}
+
+/* Does a huge page begin with page @i? */
+static bool begins_huge(const struct piece *p, uint64_t i)
+{
+	return (p->pte[i] & UHMM_PTE_HUGE) &&
+	       (p->range.start.val + i) % UHMM_UNIT_NPAGES == 0;
+}
+
 /* Fault in the run of pages from @i on that all need @need. */
 static int fault_run(struct piece *p, uint64_t i, enum need need)
 {
 	uint64_t n = uhmm_range_npages(p->range), end = i + 1;
 	struct uhmm_range r;
-	int err;
+	int err = need == NEED_WRITE ? write_huge(p, i) : 0;
 
-	while (end < n && look(p, end) == need)
+	if (err)
+		return err < 0 ? err : 0;
+	while (end < n && look(p, end) == need && !begins_huge(p, end))
 		end++;
 	r = uhmm_range_of(UHMM_VPN(p->range.start.val + i), end - i);
 	if (cannot_wait(p, i, end))

@@ -41,6 +41,7 @@ enum uhmm_engine_hands {
 					 * mappings without an event */
 	UHMM_ENGINE_GUARD = 33,		/* MADV_GUARD_INSTALL */
 	UHMM_ENGINE_UNGUARD = 34,	/* MADV_GUARD_REMOVE */
+	UHMM_ENGINE_COLD = 35,		/* MADV_COLD */
 	UHMM_ENGINE_MPROTECT = 40,	/* + PROT_*: mprotect; includes TELL */
 };
 

@@ -47,7 +47,7 @@ struct uhmm_engine {
 	struct uhmm_memfs memfs;
 	bool populate;		/* the kernel has MADV_POPULATE_* */
 	bool collapses;		/* and MADV_COLLAPSE */
-	bool collapse_by_hands;	/* it is not for us to ask for that */
+	bool advise_by_hands;	/* it is not for us to ask for that */
 };
 
 /** uhmm_engine_create() - an engine without operations; find out what works */
@@ -71,6 +71,10 @@ bool uhmm_engine_kernel_collapses(void);
  * are what they were
  */
 int uhmm_engine_collapse(struct uhmm_engine *e, struct uhmm_range r);
+
+/** uhmm_engine_split() - what mm_ops.split is to do; @fenced: in memory that
+ *  fences trap */
+int uhmm_engine_split(struct uhmm_engine *e, struct uhmm_range r, bool fenced);
 
 /** uhmm_engine_catch_up() - (yields) after -EAGAIN; 0 try again, or -ESRCH */
 UHMM_CHECKED int uhmm_engine_catch_up(struct uhmm_engine *e);

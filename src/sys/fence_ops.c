@@ -413,6 +413,17 @@ static int op_give_zero(void *ctx, uhmm_vpn_t vpn, bool write)
 	return uhmm_engine_is_changing(e) ? -EAGAIN : uhmm_engine_open(e, r);
 }
 
+static int op_split(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_vma vma;
+	int err = uhmm_engine_find_fenced(e, r.start, &vma);
+
+	if (err || !uhmm_range_has(vma.range, r.start))
+		return err == -ESRCH ? err : 0;
+	return uhmm_engine_split(e, r, vma.by_fence);
+}
+
 static int op_wake(void *ctx, struct uhmm_range r)
 {
 	struct uhmm_engine *e = ctx;
@@ -469,6 +480,7 @@ const struct uhmm_mm_ops uhmm_engine_fence_ops = {
 	.give = op_give,
 	.give_zero = op_give_zero,
 	.let_read = op_let_read,
+	.split = op_split,
 	.wake = op_wake,
 	.fault_in = op_fault_in,
 	.read = op_read,

@@ -182,7 +182,7 @@ static bool hello_ok(const struct uhmm_msg_hello *m)
 static bool hands_op_ok(uint32_t op)
 {
 	return (op >= UHMM_HANDS_ZAP && op <= UHMM_HANDS_MOVE) ||
-	       (op >= UHMM_HANDS_TELL && op <= UHMM_HANDS_UNGUARD) ||
+	       (op >= UHMM_HANDS_TELL && op <= UHMM_HANDS_COLD) ||
 	       (op >= UHMM_HANDS_PROTECT && op <= UHMM_HANDS_LAST);
 }
 

@@ -312,6 +312,7 @@ enum uhmm_hands_op {
 					 * tell of faults and vmcalls */
 	UHMM_HANDS_GUARD = 33,		/* MADV_GUARD_INSTALL */
 	UHMM_HANDS_UNGUARD = 34,	/* MADV_GUARD_REMOVE */
+	UHMM_HANDS_COLD = 35,		/* MADV_COLD */
 	UHMM_HANDS_PROTECT = 40,	/* + PROT_*: mprotect. Tells, too. */
 	UHMM_HANDS_LAST = UHMM_HANDS_PROTECT + 7,
 };

@@ -307,6 +307,7 @@ static int do_hands(const struct uhmm_msg_hands *m, uint32_t *done)
 		[UHMM_HANDS_POPULATE_READ] = UHMM_MADV_POPULATE_READ,
 		[UHMM_HANDS_POPULATE_WRITE] = UHMM_MADV_POPULATE_WRITE,
 		[UHMM_HANDS_COLLAPSE] = UHMM_MADV_COLLAPSE,
+		[UHMM_HANDS_COLD] = MADV_COLD,
 	};
 
 	for (*done = 0; *done < m->nranges; ++*done)

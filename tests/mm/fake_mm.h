@@ -54,6 +54,7 @@ enum fake_op {
 	FAKE_GIVE_ZERO,
 	FAKE_WAKE,
 	FAKE_FAULT_IN,
+	FAKE_SPLIT,
 	FAKE_READ,
 	FAKE_WRITE,
 	FAKE_COPY_FROM,		/* fake_user.h */

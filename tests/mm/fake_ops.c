@@ -498,6 +498,16 @@ static int op_let_read(void *ctx, struct uhmm_range r)
 	return enter(m, FAKE_WAKE, r, 0);
 }
 
+static int op_split(void *ctx, struct uhmm_range r)
+{
+	struct fake_mm *m = ctx;
+	int err = enter_yielding(m, FAKE_SPLIT, r, 0);
+
+	if (!err)
+		fake_split_huge(m, r.start.val, uhmm_range_npages(r));
+	return err == -ESRCH ? err : 0;
+}
+
 static int op_fault_in(void *ctx, struct uhmm_range r, bool write)
 {
 	struct fake_mm *m = ctx;
@@ -582,6 +592,7 @@ const struct uhmm_mm_ops fake_ops = {
 	.give = op_give,
 	.give_zero = op_give_zero,
 	.let_read = op_let_read,
+	.split = op_split,
 	.wake = op_wake,
 	.fault_in = op_fault_in,
 	.read = op_read,

@@ -158,6 +158,8 @@ static int do_hands(const struct prog_hands *cmd)
 			ret = madvise(addr, bytes, UHMM_MADV_POPULATE_READ);
 		else if (cmd->op == UHMM_ENGINE_COLLAPSE)
 			ret = madvise(addr, bytes, UHMM_MADV_COLLAPSE);
+		else if (cmd->op == UHMM_ENGINE_COLD)
+			ret = madvise(addr, bytes, MADV_COLD);
 		else if (cmd->op == UHMM_ENGINE_POPULATE_WRITE)
 			ret = madvise(addr, bytes, UHMM_MADV_POPULATE_WRITE);
 		else

@@ -96,6 +96,45 @@ START_TEST(test_protected_pages_may_be_read)
 }
 END_TEST
 
+static bool is_huge(uint64_t i)
+{
+	return prog_pte(&prog, i) & UHMM_PTE_HUGE;
+}
+
+static long in_lock(long addr, long npages, long c)
+{
+	(void)c;
+	return mlock((void *)addr, uhmm_bytes_of((uint64_t)npages));
+}
+
+/* Two huge pages; of the second, which is locked, the kernel takes no advice. */
+START_TEST(test_huge_pages_are_split)
+{
+	const uint64_t unit = 512;
+
+	prog_map(&prog, 3 * unit, false);
+	prog.base.val = (prog.base.val + unit - 1) & ~(unit - 1);
+	prog_call(&prog, in_madvise, addr_of(0),
+		  (long)uhmm_bytes_of(2 * unit), MADV_HUGEPAGE);
+	prog_call(&prog, in_fill, addr_of(0), (long)(2 * unit), 0);
+	if (!is_huge(0) || !is_huge(unit) ||
+	    prog_call(&prog, in_lock, addr_of(unit), (long)unit, 0))
+		return;
+	ck_assert_int_eq(prog.ops->watch(prog.engine,
+					 prog_range(&prog, 0, 2 * unit)), 0);
+	ck_assert_int_eq(prog.ops->protect(prog.engine,
+					   prog_range(&prog, unit, unit)), 0);
+	ck_assert(is_huge(0) && is_huge(unit));
+	ck_assert_int_eq(prog.ops->split(prog.engine,
+					 prog_range(&prog, 5, 1)), 0);
+	ck_assert(!is_huge(0) && is_huge(unit) && may(5, true));
+	ck_assert_int_eq(prog.ops->split(prog.engine,
+					 prog_range(&prog, unit + 5, 1)), 0);
+	ck_assert(!is_huge(unit) && may(unit + 5, false));
+	ck_assert(!may(unit + 5, true) && !may(unit + 6, true));
+}
+END_TEST
+
 START_TEST(test_shared_memory_is_left_alone)
 {
 	long addr = prog_call(&prog, in_map, 2, RW, MAP_SHARED | MAP_ANONYMOUS);
@@ -137,6 +176,7 @@ int main(void)
 		test_away_is_neither_there_nor_empty,
 		test_a_hole_gets_what_the_kernel_puts_there,
 		test_protected_pages_may_be_read,
+		test_huge_pages_are_split,
 		test_shared_memory_is_left_alone,
 		test_program_is_gone,
 	};

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* PMD-sized units: src/sys/engine_unit.c, and how engine copy gives them. */
 #include <errno.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "suite.h"
@@ -77,7 +80,7 @@ START_TEST(test_unit_is_huge_again_by_our_call)
 	prog_take(&prog, 0, UNIT);
 	ck_assert_uint_eq(give_unit(0).done, UNIT);
 	unit_is_back(true);
-	if (!prog.engine->collapse_by_hands)	/* else no capability */
+	if (!prog.engine->advise_by_hands)	/* else no capability */
 		ck_assert_uint_eq(
 			uhmm_engine_stats(prog.engine)->hands_calls, 1);
 	close(prog.engine->fds.pidfd);
@@ -191,6 +194,113 @@ START_TEST(test_watched_huge_page_stays_one)
 }
 END_TEST
 
+/* ---- split ---- */
+
+/* What is left after a split of the unit that page @i is in. */
+static void unit_is_split(uint64_t i, bool wp)
+{
+	uint64_t first = i / UNIT * UNIT;
+
+	ck_assert_int_eq(prog.ops->split(prog.engine, prog_range(&prog, i, 3)),
+			 0);
+	for (uint64_t k = first; k < first + UNIT; k++) {
+		ck_assert(!is_huge(k));
+		ck_assert(prog_pte(&prog, k) & UHMM_PTE_PRESENT);
+		ck_assert_int_eq(!!(prog_pte(&prog, k) & UHMM_PTE_WP), wp);
+	}
+	ck_assert_int_eq(prog_call(&prog, in_sum,
+				   (long)uhmm_addr_of(UHMM_VPN(prog.base.val +
+							       first)),
+				   UNIT, 0),
+			 sum_of(first, UNIT));
+}
+
+START_TEST(test_unit_is_split)
+{
+	map_units();
+	if (!can_be_huge())
+		return;
+	unit_is_split(UNIT + 7, false);
+	ck_assert(is_huge(0) && is_huge(2 * UNIT));
+	/* again, and where nothing is */
+	unit_is_split(UNIT + 7, false);
+	ck_assert_int_eq(prog.ops->split(prog.engine,
+					 uhmm_range_of(UHMM_VPN(16), 1)), 0);
+	ck_assert_uint_eq(prog.nfaults, 0);
+}
+END_TEST
+
+START_TEST(test_protected_unit_is_split)
+{
+	map_units();
+	if (!can_be_huge())
+		return;
+	ck_assert_int_eq(prog.ops->watch(prog.engine,
+					 prog_range(&prog, 0, 2 * UNIT)), 0);
+	ck_assert_int_eq(prog.ops->protect(prog.engine,
+					   prog_range(&prog, UNIT, UNIT)), 0);
+	ck_assert(is_huge(UNIT));
+	unit_is_split(UNIT, true);
+	unit_is_split(0, false);
+}
+END_TEST
+
+static long in_lock(long addr, long npages, long c)
+{
+	(void)c;
+	return mlock((void *)addr, uhmm_bytes_of((uint64_t)npages));
+}
+
+/* Of locked memory the kernel takes no advice. */
+START_TEST(test_locked_unit_is_split)
+{
+	map_units();
+	if (!can_be_huge() ||
+	    prog_call(&prog, in_lock, (long)uhmm_addr_of(prog.base), UNIT, 0))
+		return;
+	unit_is_split(9, false);
+}
+END_TEST
+
+/* Return: a child that has the same pages until it is killed. */
+static long in_share(long a, long b, long c)
+{
+	pid_t child = fork();
+
+	(void)a;
+	(void)b;
+	(void)c;
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return child;
+}
+
+static long in_end(long child, long b, long c)
+{
+	(void)b;
+	(void)c;
+	kill((pid_t)child, SIGKILL);
+	return waitpid((pid_t)child, NULL, 0);
+}
+
+/* And none of what others map, too. */
+START_TEST(test_shared_unit_is_split)
+{
+	long child;
+
+	map_units();
+	if (!can_be_huge())
+		return;
+	child = prog_call(&prog, in_share, 0, 0, 0);
+	ck_assert_int_gt(child, 0);
+	unit_is_split(UNIT, false);
+	ck_assert_int_eq(prog_call(&prog, in_end, child, 0, 0), child);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -203,6 +313,10 @@ int main(void)
 		test_unit_with_a_page_in_the_way,
 		test_unit_wakes_who_waits,
 		test_watched_huge_page_stays_one,
+		test_unit_is_split,
+		test_protected_unit_is_split,
+		test_locked_unit_is_split,
+		test_shared_unit_is_split,
 	};
 
 	return suite_main("engine_unit", tests,
