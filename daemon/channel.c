@@ -146,6 +146,10 @@ void channel_attach(struct channel *ch, struct session *s,
 	session_get(s);
 	ch->session = s;
 	ch->kind = kind;
+	if (ch->closed) {	/* it hung up meanwhile */
+		session_lost_channel(s, ch);
+		return;
+	}
 	uhmm_list_del(&ch->link);
 	uhmm_list_add_tail(&s->channels, &ch->link);
 	session_has_channel(s, ch);

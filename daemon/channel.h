@@ -94,7 +94,8 @@ void channel_kill(struct channel *ch);
 void channel_fail(struct channel *ch, const char *why);
 
 /** channel_attach() - it belongs to @s from now on, as @kind; moves to the
- *  worker of @s if it is at another one */
+ *  worker of @s if it is at another one. One that was closed meanwhile only
+ *  waits to be freed, and @s has lost it. */
 void channel_attach(struct channel *ch, struct session *s,
 		    enum channel_kind kind);
 

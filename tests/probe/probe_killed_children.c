@@ -25,7 +25,7 @@
 #define LONGEST_NS UINT64_C(6000000)
 
 static int fd;
-static unsigned char *mem;
+static unsigned char *mem, *buffer;
 
 /* Chance, the same in each run. */
 static uint64_t chance(void)
@@ -56,6 +56,22 @@ static void work(void)
 	}
 }
 
+/* All of it, and it is right. What a child asked for just before it was killed
+ * may still be done now (docs/design.md, Limits): then pages went to its other
+ * device, which is ENOENT, and come back when they are read. */
+static void verify_and_migrate(void)
+{
+	struct uhmm_dmirror_cmd cmd;
+	int ret;
+
+	do {
+		probe_verify(mem, NPAGES, SEED, "parent");
+		ret = probe_try(fd, UHMM_DMIRROR_MIGRATE_TO_DEV, mem, NPAGES,
+				buffer, &cmd);
+	} while (ret == -ENOENT);
+	CHECK(ret == 0, "%s", strerror(-ret));
+}
+
 /* Kill a child @ns after fork() has returned here. */
 static void kill_one(uint64_t ns)
 {
@@ -83,14 +99,15 @@ int main(void)
 		probe_skip("a real device has no daemon");
 	fd = probe_open(0);
 	mem = probe_map(NPAGES, RW);
+	buffer = probe_map(NPAGES, RW);
 	probe_fill(mem, NPAGES, SEED);
 	sessions = peek_number("daemon.sessions_now");
 	for (int i = 0; i < CHILDREN; i++) {
-		probe_to_dev(fd, mem, NPAGES);
+		verify_and_migrate();
 		kill_one(chance() % LONGEST_NS);
-		probe_verify(mem, NPAGES, SEED, "parent");
 	}
-	probe_to_dev(fd, mem, NPAGES);
+	peek_await("daemon.sessions_now", sessions, "after the last child");
+	verify_and_migrate();
 	CHECK(probe_where(fd, mem, NPAGES).on_device == NPAGES, "not there");
 	peek_await("total.device_pages_now", NPAGES, "after the last child");
 	peek_await("daemon.sessions_now", sessions, "after the last child");
