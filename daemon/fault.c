@@ -42,13 +42,24 @@ struct fault_job {
 	uint64_t since_ns;
 };
 
+static int settle(const struct fault_job *job)
+{
+	struct session *s = job->s;
+	int err = -ENOENT;
+
+	if (fork_is_bare(s))
+		return fork_bare_fault(s, job->vpn, job->write, job->tid);
+	if (uhmm_softleaf_is_migration(uhmm_mm_leaf(s->mm, job->vpn)))
+		err = uhmm_engine_let_write(s->engine, job->vpn);
+	return err == -ENOENT ? uhmm_cpu_fault(s->mm, job->vpn, job->write) :
+				err;
+}
+
 static void serve(void *arg)
 {
 	struct fault_job *job = arg;
 	struct session *s = job->s;
-	int err = fork_is_bare(s) ?
-			  fork_bare_fault(s, job->vpn, job->write, job->tid) :
-			  uhmm_cpu_fault(s->mm, job->vpn, job->write);
+	int err = settle(job);
 
 	if (err && err != -ESRCH)
 		uhmm_err_errno(err, "fault of pid %u at %#llx", s->pid,

@@ -35,6 +35,7 @@ int uhmm_engine_create(struct uhmm_engine **engine,
 		return -ENOMEM;
 	e->fds = *fds;
 	e->env = *env;
+	uhmm_list_init(&e->writes);
 	e->wp_unpopulated = uffd_features & UHMM_UFFD_FEATURE_WP_UNPOPULATED;
 	e->populate = kernel_has_populate();
 	e->collapses = uhmm_engine_kernel_collapses();

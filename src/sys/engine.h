@@ -220,6 +220,15 @@ UHMM_CHECKED int uhmm_engine_clean(struct uhmm_engine *engine,
 /** uhmm_engine_destroy() - forget it; touches no memory of the program */
 void uhmm_engine_destroy(struct uhmm_engine *engine);
 
+/**
+ * uhmm_engine_let_write() - (yields) a fault on @vpn, which is on its way: do
+ * not let it wait if the program's own hands write that page for the migration
+ * Return: 0 it goes on, or looks again; -ENOENT they do not: it may wait;
+ * -ENOMEM; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_let_write(struct uhmm_engine *engine,
+				       uhmm_vpn_t vpn);
+
 /** uhmm_engine_ops() - its operations; their ctx is @engine */
 const struct uhmm_mm_ops *uhmm_engine_ops(const struct uhmm_engine *engine);
 

@@ -7,6 +7,8 @@
 #ifndef UHMM_SYS_ENGINE_BASE_H
 #define UHMM_SYS_ENGINE_BASE_H
 
+#include <uhmm/list.h>
+
 #include "sys/engine.h"
 #include "sys/fence.h"
 #include "sys/maps.h"
@@ -42,6 +44,7 @@ struct uhmm_engine {
 	bool no_window;		/* ... it cannot have one */
 	uhmm_vpn_t unshared;	/* ... the page that was written to be moved */
 	unsigned int unshare_tries;	/* ... so often in a row */
+	struct uhmm_list writes;	/* ... what hands write for that now */
 	unsigned int refusals;	/* ... moves in a row that met an event */
 	bool wp_unpopulated;	/* write protection leaves markers on holes */
 	struct uhmm_memfs memfs;
@@ -183,6 +186,19 @@ bool uhmm_engine_continues(const struct uhmm_vma *a, const struct uhmm_vma *b);
 UHMM_CHECKED int uhmm_engine_mark(struct uhmm_engine *e,
 				  const struct uhmm_range *range,
 				  unsigned int n);
+
+/**
+ * uhmm_engine_write_shared() - (yields) @n protected pages behind those of @run
+ * that are done are written, for they are not shared any more
+ * Return: 0 with @run->error: -EAGAIN move them now, -EBUSY they stay; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_write_shared(struct uhmm_engine *e,
+					  struct uhmm_run *run, uint64_t n);
+
+/** uhmm_engine_write_open() - the same for pages that are not protected, and the
+ *  first pages of their folios */
+UHMM_CHECKED int uhmm_engine_write_open(struct uhmm_engine *e,
+					struct uhmm_run *run, uint64_t npages);
 
 /** uhmm_engine_lose_window() - the program unmapped @r: should that be part of
  *  the window, there is none any more */

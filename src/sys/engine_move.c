@@ -40,11 +40,6 @@
 #define COPY_BYTES 65536
 /* Pages looked at at once. */
 #define BATCH 512
-/* Pages of the largest folio, and how many sizes there are. */
-#define HEAD_MOST 512
-#define HEADS_MAX 10
-/* A page that others fork away again and again is written so often. */
-#define UNSHARE_TRIES 4
 /* Moves in a row that may meet an event before the pages stay. */
 #define REFUSALS_MOST 32
 /* Places between two runs that are opened together. */
@@ -104,90 +99,6 @@ static int copy_part(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
 	return 0;
 }
 
-/* @n pages behind those that are done are not shared any more, but the kernel
- * has not noticed: a write makes it notice. Or they are pinned: then they are
- * written by now. */
-static int write_them(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
-{
-	struct uhmm_range r = uhmm_range_of(at(run, run->done), n);
-	int err = uhmm_engine_op_unprotect(e, r);
-
-	if (!err)
-		err = uhmm_engine_ask_hands(e, UHMM_ENGINE_POPULATE_WRITE, &r,
-					    1);
-	run->error = err && err != -EAGAIN ? -EBUSY : -EAGAIN;
-	return err == -ESRCH ? err : 0;
-}
-
-/* The first pages of the large folios that page @vpn could be of, as far as
- * they are there and not shared; @wp: protected. Return: how many */
-static unsigned int find_heads(struct uhmm_engine *e, uhmm_vpn_t vpn,
-			       struct uhmm_range *r, bool *wp)
-{
-	const uint8_t ours = UHMM_PTE_PRESENT | UHMM_PTE_EXCLUSIVE;
-	unsigned int n = 0;
-
-	for (uint64_t size = HEAD_MOST; size > 1; size /= 2) {
-		struct uhmm_range head =
-			uhmm_range_of(UHMM_VPN(vpn.val & -size), 1);
-		uint8_t pte;
-
-		if (head.start.val == vpn.val ||
-		    (n && head.start.val == r[n - 1].start.val) ||
-		    uhmm_ptes_scan(&e->ptes, head, &pte) ||
-		    (pte & (ours | UHMM_PTE_FILE)) != ours)
-			continue;
-		wp[n] = pte & UHMM_PTE_WP;
-		r[n++] = head;
-	}
-	return n;
-}
-
-/* Write them as if nobody had: whoever does it next is told as before. */
-static int write_quietly(struct uhmm_engine *e, const struct uhmm_range *r,
-			 const bool *wp, unsigned int n)
-{
-	int err = 0, written;
-
-	for (unsigned int i = 0; i < n && !err; i++)
-		if (wp[i])
-			err = uhmm_engine_op_unprotect(e, r[i]);
-	written = err ? err :
-			uhmm_engine_ask_hands(e, UHMM_ENGINE_POPULATE_WRITE, r,
-					      n);
-	for (unsigned int i = 0; i < n && written != -ESRCH; i++)
-		if (wp[i] && uhmm_engine_op_protect(e, r[i]) == -ESRCH)
-			return -ESRCH;
-	return written;
-}
-
-/* @npages pages are not shared any more, but were, by a fork that nobody
- * announced: the kernel notices when they are written. And it looks whether the
- * first page of a large folio is shared, whichever it is to move (Linux 6.18):
- * write that, too. Nothing gained: the page is pinned. */
-static int write_open(struct uhmm_engine *e, struct uhmm_run *run,
-		      uint64_t npages)
-{
-	struct uhmm_range r[HEADS_MAX];
-	bool wp[HEADS_MAX];
-	uhmm_vpn_t vpn = at(run, run->done);
-	unsigned int n;
-	int err;
-
-	run->error = -EBUSY;
-	if (e->unshared.val != vpn.val)
-		e->unshare_tries = 0;
-	e->unshared = vpn;
-	if (++e->unshare_tries > UNSHARE_TRIES)
-		return 0;
-	r[0] = uhmm_range_of(vpn, npages);
-	wp[0] = false;
-	n = 1 + find_heads(e, vpn, &r[1], &wp[1]);
-	err = write_quietly(e, r, wp, n);
-	run->error = -EAGAIN;
-	return err == -ESRCH ? err : 0;
-}
-
 /* The page behind those that are done is shared by fork, was, or is pinned. */
 static int take_busy(struct uhmm_engine *e, struct uhmm_run *run)
 {
@@ -206,8 +117,9 @@ static int take_busy(struct uhmm_engine *e, struct uhmm_run *run)
 		return 0;
 	if (!(pte[0] & UHMM_PTE_EXCLUSIVE))
 		return copy_part(e, run, alike(pte, n));
-	return pte[0] & UHMM_PTE_WP ? write_them(e, run, alike(pte, n)) :
-				      write_open(e, run, alike(pte, n));
+	return pte[0] & UHMM_PTE_WP ?
+		       uhmm_engine_write_shared(e, run, alike(pte, n)) :
+		       uhmm_engine_write_open(e, run, alike(pte, n));
 }
 
 /* Who changes the mappings must run on. A program that does nothing else may
