@@ -18,6 +18,7 @@
 #include "daemon.h"
 #include "fault.h"
 #include "mm/coherent.h"
+#include "mm/flight.h"
 #include "session.h"
 #include "sys/maps.h"
 #include "sys/pagesize.h"
@@ -114,6 +115,7 @@ static void adopt(struct session *s, const struct uhmm_engine_fds *fds,
 	uhmm_engine_adopt(s->engine, &s->fds);
 	session_set_state(s, SESSION_LIVE);
 	s->mm->bare = false;
+	uhmm_flight_look_again(s->mm);
 	s->mm->core->ops->wake(s->mm->core, s->mm);
 	session_get(s);
 	if (co_spawn(&s->w->sched, watch_exit, s))

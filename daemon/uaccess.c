@@ -15,8 +15,9 @@
 /* Fewer are not worth dropping the lock for. */
 #define SMALL_BYTES 16384
 /* A page that is brought back again and again for so long and is never there is
- * not ours. (A busy program may take one away as often as it comes.) */
-#define STUCK_NS UINT64_C(1000000000)
+ * not ours. (A busy program may take one away as often as it comes: 64 threads
+ * that do nothing else, on two busy CPUs, for more than a second.) */
+#define STUCK_NS UINT64_C(10000000000)
 
 /** One copy: where it is and what it wants. */
 struct copy {

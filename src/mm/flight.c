@@ -169,11 +169,13 @@ void uhmm_flight_moved(struct uhmm_mm *mm, uhmm_softleaf_t leaf, uhmm_vpn_t to)
 }
 
 /* Has the CPU of @mm a page there? A child that cannot be asked yet has none:
- * if it has, that is found out when its device page is given back. */
+ * if it has, that is found out when it can. */
 static bool is_there(struct uhmm_mm *mm, uhmm_vpn_t vpn)
 {
 	uint8_t pte = 0;
 
+	if (mm->bare)
+		mm->unsure = true;
 	return mm->ops->scan(mm->ops_ctx, uhmm_range_of(vpn, 1), &pte) == 0 &&
 	       (pte & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP));
 }
@@ -218,6 +220,25 @@ void uhmm_flight_settle(struct uhmm_mm *mm, uint32_t index)
 		uhmm_mm_exit(mm);
 	}
 	mm->core->ops->wake(mm->core, mm);
+}
+
+void uhmm_flight_look_again(struct uhmm_mm *mm)
+{
+	uhmm_vpn_t vpn = UHMM_VPN(0);
+	uhmm_vpn_t end = UHMM_VPN(UINT64_C(1) << UHMM_TABLE_INDEX_BITS);
+	uhmm_softleaf_t leaf;
+
+	if (!mm->unsure)
+		return;
+	mm->unsure = false;
+	for (; uhmm_shadow_next(&mm->core->store, mm->slot, &vpn, end, &leaf);
+	     vpn.val++) {
+		if (!uhmm_softleaf_is_device_private(leaf) ||
+		    !is_there(mm, vpn))
+			continue;
+		uhmm_kin_drop(mm, uhmm_range_of(vpn, 1));
+		uhmm_shadow_clear(&mm->core->store, mm->slot, vpn);
+	}
 }
 
 void uhmm_flight_end(struct uhmm_mm *mm, uint32_t index)

@@ -106,6 +106,12 @@ void uhmm_flight_moved(struct uhmm_mm *mm, uhmm_softleaf_t leaf, uhmm_vpn_t to);
 void uhmm_flight_settle(struct uhmm_mm *mm, uint32_t index);
 
 /**
+ * uhmm_flight_look_again() - @mm, bare so far, can be asked now: what it has
+ * of flights that ended before is none where its CPU has the page
+ */
+void uhmm_flight_look_again(struct uhmm_mm *mm);
+
+/**
  * uhmm_flight_end() - every page of @mm has left or landed: those who were
  * forked meanwhile get what is theirs, and pages nobody wants are free
  */

@@ -53,6 +53,8 @@ struct uhmm_mm {
 	bool bare;			/* a child of which nothing is known yet
 					 * but how to give it pages ... */
 	bool coming;			/* ... which will be known soon */
+	bool unsure;			/* its CPU may have pages for which it
+					 * has entries (flight.h) */
 	const struct uhmm_mm_ops *ops;
 	void *ops_ctx;
 	struct uhmm_list notifiers;	/* of uhmm_notifier.link */

@@ -27,7 +27,6 @@
  * executable or locked (EINVAL: the window is not), device pages without a
  * place in the window. A pinned page stays (EBUSY).
  */
-#include <assert.h>
 #include <errno.h>
 
 #include "sys/devmem.h"
@@ -545,9 +544,14 @@ static int give_rest(struct uhmm_engine *e, struct uhmm_run *run)
 						 dpfn_at(run, run->done),
 						 run->npages - run->done, &w);
 
-		/* what fork shares has left every window */
-		assert(!w || w == &e->window);
-		err = w ? give_held(e, run, end) : give_ours(e, run, end);
+		/* what fork shares has left every window; of a child that was
+		 * forked in the middle of a migration it is not known yet that
+		 * it has the page itself */
+		if (w && w != &e->window)
+			uhmm_engine_bring_out(e, w, dpfn_at(run, run->done),
+					      end - run->done);
+		err = w == &e->window ? give_held(e, run, end) :
+					give_ours(e, run, end);
 	}
 	run->error = err;
 	return err == -ESRCH ? err : 0;
@@ -566,7 +570,7 @@ static bool is_held(const struct uhmm_engine *e, const struct uhmm_run *run)
 
 	return uhmm_devmem_place(e->env.devmem, run->dpfn, run->npages, &w) ==
 		       run->npages &&
-	       w;
+	       w == &e->window;
 }
 
 /* Move @run, a unit, which the window holds. Return: as give_by_move() */
@@ -598,7 +602,7 @@ static int give_unit(struct uhmm_engine *e, struct uhmm_run *run)
 		return err;
 	if (run->done)	/* not one any more */
 		return give_rest(e, run);
-	uhmm_engine_bring_out(e, run->dpfn, run->npages);
+	uhmm_engine_bring_out(e, &e->window, run->dpfn, run->npages);
 	return uhmm_engine_copy_give(e, run, 1);
 }
 

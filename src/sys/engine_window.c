@@ -128,10 +128,10 @@ int uhmm_engine_do_moves(struct uhmm_engine *e, struct uhmm_range open,
 
 /* ---- out of the window ---- */
 
-/* Up to @npages pages from @dpfn on to the daemon's memory. Return: how many;
- * 0 the first is lost */
-static uint64_t copy_out(struct uhmm_engine *e, uhmm_dpfn_t dpfn,
-			 uint64_t npages)
+/* Up to @npages pages from @dpfn on, which @w holds, to the daemon's memory.
+ * Return: how many; 0 the first is lost */
+static uint64_t copy_out(struct uhmm_engine *e, const struct uhmm_window *w,
+			 uhmm_dpfn_t dpfn, uint64_t npages)
 {
 	void *to = uhmm_devmem_span(e->env.devmem, dpfn, npages);
 	int64_t done;
@@ -140,24 +140,23 @@ static uint64_t copy_out(struct uhmm_engine *e, uhmm_dpfn_t dpfn,
 		npages = 1;
 		to = uhmm_devmem_span(e->env.devmem, dpfn, npages);
 	}
-	done = to ? uhmm_window_read(&e->window, dpfn, npages, to) : 0;
+	done = to ? uhmm_window_read(w, dpfn, npages, to) : 0;
 	npages = done > 0 ? (uint64_t)done : 0;
 	uhmm_devmem_forget(e->env.devmem, dpfn, npages ? npages : 1);
 	return npages;
 }
 
-int uhmm_engine_bring_out(struct uhmm_engine *e, uhmm_dpfn_t dpfn,
-			  uint64_t npages)
+int uhmm_engine_bring_out(struct uhmm_engine *e, const struct uhmm_window *w,
+			  uhmm_dpfn_t dpfn, uint64_t npages)
 {
 	uint64_t end = dpfn.val + npages;
 	int err = 0;
 
-	while (uhmm_window_next_held(&e->window, &dpfn) && dpfn.val < end) {
+	while (uhmm_window_next_held(w, &dpfn) && dpfn.val < end) {
 		bool held;
-		uint64_t n = uhmm_window_run(&e->window, dpfn, end - dpfn.val,
-					     &held);
+		uint64_t n = uhmm_window_run(w, dpfn, end - dpfn.val, &held);
 
-		if (!copy_out(e, dpfn, n))
+		if (!copy_out(e, w, dpfn, n))
 			err = -EIO;
 	}
 	return err;
@@ -173,7 +172,7 @@ int uhmm_engine_evacuate(struct uhmm_engine *e, bool patient)
 		uint64_t n = uhmm_window_run(&e->window, dpfn, COPY_PAGES,
 					     &held);
 
-		if (!copy_out(e, dpfn, n))
+		if (!copy_out(e, &e->window, dpfn, n))
 			err = -EIO;
 		if (patient) {
 			e->env.unlock(e->env.ctx);
@@ -193,7 +192,7 @@ void uhmm_engine_lose_window(struct uhmm_engine *e, struct uhmm_range r)
 						  e->window.npages + 1)))
 		return;
 	for (; uhmm_window_next_held(&e->window, &dpfn); dpfn.val++)
-		if (!copy_out(e, dpfn, 1) &&
+		if (!copy_out(e, &e->window, dpfn, 1) &&
 		    !uhmm_devmem_discard(e->env.devmem, dpfn, 1))
 			lost++;
 	uhmm_err("a program unmapped memory it does not know of: %llu pages on "

@@ -21,10 +21,10 @@
  */
 UHMM_CHECKED int uhmm_engine_need_window(struct uhmm_engine *e);
 
-/** uhmm_engine_bring_out() - what the window holds of these pages comes to the
- *  daemon's memory. Return: 0; -EIO some are lost */
-int uhmm_engine_bring_out(struct uhmm_engine *e, uhmm_dpfn_t dpfn,
-			  uint64_t npages);
+/** uhmm_engine_bring_out() - what @w, of any program, holds of these pages comes
+ *  to the daemon's memory. Return: 0; -EIO some are lost */
+int uhmm_engine_bring_out(struct uhmm_engine *e, const struct uhmm_window *w,
+			  uhmm_dpfn_t dpfn, uint64_t npages);
 
 /** uhmm_engine_do_moves() - env.move, counted and traced; one end of each of
  *  the @n moves lies in @open */

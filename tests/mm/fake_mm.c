@@ -175,7 +175,7 @@ static void check_leaf(const struct fake_mm *m, uint64_t vpn,
 	if (!pte->mapped)
 		ck_abort_msg("a device page where nothing is mapped: %#" PRIx64,
 			     vpn);
-	if (pte->bits & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP))
+	if (!m->mm->bare && (pte->bits & (UHMM_PTE_PRESENT | UHMM_PTE_SWAP)))
 		ck_abort_msg("page %#" PRIx64 " is here and on the device",
 			     vpn);
 	if (!pte->trapped)

@@ -106,6 +106,8 @@ static int op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
 	struct fake_mm *m = ctx;
 	int err = enter(m, FAKE_SCAN, r, 0);
 
+	if (!err && m->mm->bare)
+		err = -EBADF;	/* its page table is not open yet */
 	for (uint64_t i = r.start.val; !err && i < r.end.val; i++)
 		pte[i - r.start.val] = i < FAKE_NPAGES ? fake_pte_bits(m, i) :
 							 0;

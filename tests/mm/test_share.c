@@ -6,6 +6,7 @@
 #include <uhmm/migrate.h>
 #include <uhmm/share.h>
 
+#include "mm/flight.h"
 #include "thp.h"
 
 #define NPAGES UINT64_C(8)
@@ -322,6 +323,33 @@ START_TEST(test_sharer_does_something_meanwhile)
 }
 END_TEST
 
+static void fork_before_take(void *arg)
+{
+	(void)arg;
+	child = fake_raw_fork(rig.m);
+	child->mm->bare = true;
+}
+
+/* It has the pages, but nobody can see that when they have left its parent. */
+START_TEST(test_asked_later)
+{
+	fake_map(rig.m, RIG_VPN, NPAGES, &fake_rw);
+	fake_put(rig.m, RIG_VPN, NPAGES, 1);
+	fake_before(&rig.f, FAKE_TAKE, 1, fork_before_take, NULL);
+	rig_ok(rig.file, RIG_TO_DEV, RIG_VPN, NPAGES, 0);
+	ck_assert(uhmm_softleaf_is_device_private(
+		uhmm_mm_leaf(child->mm, UHMM_VPN(RIG_VPN))));
+	child->mm->bare = false;
+	uhmm_flight_look_again(child->mm);
+	its = rig_open(0, child);
+	RIG_SNAPSHOT_IS(its, RIG_VPN, NPAGES, 0x01);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, NPAGES, 0x21);
+	rig_ok(its, RIG_READ, RIG_VPN, NPAGES, 1);
+	rig_buffer_is(NPAGES, 1);
+	done();
+}
+END_TEST
+
 /* ---- who is told ---- */
 
 /* The reverse map is walked in all that descend from where a page was born. */
@@ -481,6 +509,7 @@ UNIT_RIG_MAIN("share",
 	      UNIT_TEST(test_pages_that_differ_are_two),
 	      UNIT_TEST(test_on_its_way_elsewhere),
 	      UNIT_LOOP(test_sharer_does_something_meanwhile, NTIMES),
+	      UNIT_TEST(test_asked_later),
 	      UNIT_TEST(test_relatives_forget),
 	      UNIT_TEST(test_relatives_forget_what_they_do_not_have),
 	      UNIT_TEST(test_mirror_keeps_a_page_that_is_used_again),
