@@ -43,32 +43,47 @@ int cli_ask_connect(const char *path)
 	return sock;
 }
 
-/* One request without a body. Return: number of descriptors, or -errno. */
-static int ask(int sock, uint16_t id, int fds[UHMM_WIRE_FDS_MAX])
+/* One request, which is in @msg. Return: number of descriptors, or -errno. */
+static int send_and_wait(int sock, struct uhmm_wire_msg *msg,
+			 int fds[UHMM_WIRE_FDS_MAX])
 {
-	static uint32_t seq;
-	struct uhmm_wire_msg msg;
+	uint16_t id = msg->header.id;
+	uint32_t seq = msg->header.seq;
 	unsigned int nfds = 0;
-	int ret;
+	int ret = uhmm_wire_send(sock, msg, NULL, 0);
 
-	uhmm_wire_init(&msg, id, ++seq, false);
-	ret = uhmm_wire_send(sock, &msg, NULL, 0);
 	if (ret == 0)
-		ret = uhmm_wire_recv(sock, &msg, fds, &nfds);
+		ret = uhmm_wire_recv(sock, msg, fds, &nfds);
 	if (ret == -EAGAIN)
 		return -ETIMEDOUT;
 	if (ret < 0)
 		return ret;
-	if (msg.header.id != id || msg.header.seq != seq ||
-	    !(msg.header.flags & UHMM_WIRE_REPLY))
+	if (msg->header.id != id || msg->header.seq != seq ||
+	    !(msg->header.flags & UHMM_WIRE_REPLY))
 		ret = -EPROTO;
-	else if (msg.header.error < 0)
-		ret = msg.header.error;
+	else if (msg->header.error < 0)
+		ret = msg->header.error;
 	if (ret == 0)
 		return (int)nfds;
 	while (nfds > 0)
 		close(fds[--nfds]);
 	return ret;
+}
+
+static uint32_t next_seq(void)
+{
+	static uint32_t seq;
+
+	return ++seq;
+}
+
+/* The same without a body. */
+static int ask(int sock, uint16_t id, int fds[UHMM_WIRE_FDS_MAX])
+{
+	struct uhmm_wire_msg msg;
+
+	uhmm_wire_init(&msg, id, next_seq(), false);
+	return send_and_wait(sock, &msg, fds);
 }
 
 /* All of @fd, from its start, as a string. */
@@ -117,6 +132,19 @@ int cli_ask_stats(int sock, char **text)
 int cli_ask_check(int sock, char **text)
 {
 	return ask_text(sock, UHMM_WIRE_check, text);
+}
+
+int cli_ask_unplug(int sock, const char *node)
+{
+	int fds[UHMM_WIRE_FDS_MAX];
+	struct uhmm_wire_msg msg;
+	size_t n = strlen(node);
+
+	if (!n || n >= sizeof(msg.body.unplug.node))
+		return -EINVAL;
+	uhmm_wire_init(&msg, UHMM_WIRE_unplug, next_seq(), false);
+	memcpy(msg.body.unplug.node, node, n);
+	return send_and_wait(sock, &msg, fds);
 }
 
 int cli_ask_stop(int sock)

@@ -23,6 +23,10 @@ int cli_ask_stats(int sock, char **text);
 /** cli_ask_check() - what it finds wrong with itself in *@text, to be freed */
 int cli_ask_check(int sock, char **text);
 
+/** cli_ask_unplug() - pull device @node out: -ENODEV no such one;
+ *  -EINVAL @node is no name of one */
+int cli_ask_unplug(int sock, const char *node);
+
 /** cli_ask_stop() - tell it to end */
 int cli_ask_stop(int sock);
 

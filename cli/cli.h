@@ -11,7 +11,7 @@
  *   children.c   who is a child of ours
  *   ask.c        requests to a daemon
  *   report.c     statistics as a table; json.c finds numbers in them
- *   status.c     uhmm status
+ *   status.c     uhmm status; unplug.c uhmm unplug
  *   doctor.c     uhmm doctor; facts.c what this machine allows
  *   replay/      uhmm replay; replay/replay.c has its map
  *
@@ -43,12 +43,14 @@ void cli_name(const char *sub);
  * status. */
 int cli_run(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_unplug(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 
 /* The texts of --help. */
 extern const char cli_run_help[];
 extern const char cli_status_help[];
+extern const char cli_unplug_help[];
 extern const char cli_doctor_help[];
 extern const char cli_replay_help[];
 

@@ -16,6 +16,7 @@ static const struct command {
 } commands[] = {
 	{ "run", cli_run, "run a program with a private daemon" },
 	{ "status", cli_status, "what a running daemon has done so far" },
+	{ "unplug", cli_unplug, "pull a device out of a running daemon" },
 	{ "doctor", cli_doctor, "what this machine allows" },
 	{ "replay", cli_replay, "play operation traces, compare the answers" },
 };

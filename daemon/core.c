@@ -318,6 +318,14 @@ void core_pages(struct core *c, uhmm_dpfn_t *first, uint64_t *npages)
 	*npages = end ? end - first->val : 0;
 }
 
+struct uhmm_device *core_device_named(struct core *c, const char *node)
+{
+	for (unsigned int i = 0; i < c->ndevs; i++)
+		if (!strcmp(c->dev[i].node, node))
+			return &c->dev[i];
+	return NULL;
+}
+
 struct uhmm_device *core_device(struct core *c, uint32_t minor)
 {
 	if (minor == UHMM_WIRE_MINOR_GUP_TEST)

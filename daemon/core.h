@@ -73,6 +73,9 @@ void core_pages(struct core *c, uhmm_dpfn_t *first, uint64_t *npages);
 /** core_device() - the device of @minor as the wire has it, or NULL */
 struct uhmm_device *core_device(struct core *c, uint32_t minor);
 
+/** core_device_named() - the device whose node in /dev is @node, or NULL */
+struct uhmm_device *core_device_named(struct core *c, const char *node);
+
 void core_lock(struct core *c);
 void core_unlock(struct core *c);
 

@@ -103,7 +103,7 @@ int opens_add(struct opens *o, struct session *s, uint32_t minor,
 	struct open *open;
 	int err;
 
-	if (!dev || o->d->stopping)
+	if (!dev || o->d->stopping || dev->pgmap.unplugged)
 		return -ENXIO;
 	open = calloc(1, sizeof(*open));
 	if (!open)

@@ -65,7 +65,7 @@ void opens_fini(struct opens *o);
 /**
  * opens_add() - @s opens the device @minor
  * @fd: (out) the program's end
- * Return: 0; -ENXIO no such device; -ENOMEM; -EMFILE; the driver's -errno
+ * Return: 0; -ENXIO no such device, or unplugged; -ENOMEM; -EMFILE; the driver's -errno
  */
 UHMM_CHECKED int opens_add(struct opens *o, struct session *s, uint32_t minor,
 			   uint32_t flags, int *fd);

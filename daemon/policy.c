@@ -217,7 +217,8 @@ static void choose_devices(struct policy *p)
 						POLICY_DEVICES_MAX;
 
 	for (unsigned int i = 0; i < c->ndevs && p->ndevs < most; i++)
-		if (c->dev[i].type == UHMM_MEMORY_DEVICE_PRIVATE)
+		if (c->dev[i].type == UHMM_MEMORY_DEVICE_PRIVATE &&
+		    !c->dev[i].pgmap.unplugged)
 			p->dev[p->ndevs++] = &c->dev[i];
 }
 

@@ -55,7 +55,9 @@ static int handle_ioctl(struct request *rq)
 		return -EBADF;
 	uaccess_init(&ua, rq->ch->session);
 	owner = fork_begin_call(rq->ch->d, open->owner);
-	if (!rq->ch->d->stopping)
+	if (rq->ch->d->stopping)
+		ret = -EIO;
+	else if (!open->file.dev->pgmap.unplugged)
 		ret = open->file.dev->ops->ioctl(&open->file, &ua.user, m->cmd,
 						 m->arg);
 	fork_end_call(owner);
@@ -99,7 +101,7 @@ static int handle_mmap(struct request *rq)
 	if (!open)
 		return -EBADF;
 	ops = open->file.dev->ops;
-	if (!ops->mmap_name)
+	if (!ops->mmap_name || open->file.dev->pgmap.unplugged)
 		fd = -ENODEV;
 	else if (!m->bytes || m->bytes > MMAP_BYTES_MAX)
 		fd = -ENOMEM;
@@ -162,6 +164,18 @@ static int handle_stop(struct request *rq)
 	return 0;
 }
 
+static int handle_unplug(struct request *rq)
+{
+	const char *node = rq->msg.body.unplug.node;
+	struct uhmm_device *dev = core_device_named(&rq->ch->d->core, node);
+
+	if (!dev || dev->pgmap.unplugged || rq->ch->d->stopping)
+		return -ENODEV;
+	uhmm_info("%s is unplugged", dev->node);
+	uhmm_pagemap_unplug(&dev->pgmap);
+	return 0;
+}
+
 /* ---- who may ask what ---- */
 
 /** A request: who may make it, who answers it. */
@@ -192,6 +206,7 @@ static const struct handler handlers[] = {
 	[UHMM_WIRE_fork] = { fork_request, CHANNEL_CALLER },
 	[UHMM_WIRE_stats] = { handle_stats, CHANNEL_NEW | CHANNEL_CONTROL },
 	[UHMM_WIRE_check] = { handle_check, CHANNEL_NEW | CHANNEL_CONTROL },
+	[UHMM_WIRE_unplug] = { handle_unplug, CHANNEL_NEW | CHANNEL_CONTROL },
 	[UHMM_WIRE_stop] = { handle_stop, CHANNEL_NEW | CHANNEL_CONTROL },
 };
 

@@ -144,6 +144,8 @@ static void print_devices(FILE *f, struct core *c, struct sums *total)
 			dev->type == UHMM_MEMORY_DEVICE_PRIVATE ? "private" :
 								  "coherent",
 			dev->npages);
+		fprintf(f, "\"unplugged\": %s, ",
+			dev->pgmap.unplugged ? "true" : "false");
 		print_sums(f, &s);
 		fputc('}', f);
 		add(total, &s);

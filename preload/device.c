@@ -82,6 +82,13 @@ static bool is_generic(unsigned long cmd)
 	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO;
 }
 
+/* ENODEV: the device is gone, or cannot do that; or nobody answers? */
+static int device_error(int err, const struct uhmm_wire_msg *msg)
+{
+	return err == -ENODEV && !(msg->header.flags & UHMM_WIRE_REPLY) ? -EIO :
+									  err;
+}
+
 /* The driver's commands begin with the range they are about. */
 static void note_range(unsigned long cmd, unsigned long arg)
 {
@@ -111,7 +118,7 @@ int uhmm_device_ioctl(struct uhmm_wire_token dev, int fd, unsigned long cmd,
 	err = uhmm_request(&msg, NULL, UHMM_REQUEST_ATTACH);
 	note_range(cmd, arg);
 	if (err)
-		return fail(err == -ENODEV ? -EIO : err);
+		return fail(device_error(err, &msg));
 	return (int)msg.body.ioctl_reply.ret;
 }
 
@@ -166,12 +173,6 @@ static void populate(void *addr, size_t bytes, int prot)
 				MADV_POPULATE_READ);
 }
 
-/* No such thing in this driver, or nobody who answers? */
-static int without_map(const struct uhmm_wire_msg *msg)
-{
-	return msg->header.flags & UHMM_WIRE_REPLY ? -ENODEV : -EIO;
-}
-
 void *uhmm_device_mmap(struct uhmm_wire_token dev, void *addr, size_t bytes,
 		       int prot, int flags, off_t offset)
 {
@@ -189,7 +190,7 @@ void *uhmm_device_mmap(struct uhmm_wire_token dev, void *addr, size_t bytes,
 	msg.body.mmap.flags = (uint32_t)flags;
 	err = uhmm_request(&msg, &fd, UHMM_REQUEST_ATTACH);
 	if (err)
-		return fail_map(err == -ENODEV ? without_map(&msg) : err);
+		return fail_map(device_error(err, &msg));
 	map = libc_mmap(addr, bytes, prot, flags & ~MAP_POPULATE, fd, 0);
 	(void)uhmm_sys1(SYS_close, fd);
 	if (map != MAP_FAILED)

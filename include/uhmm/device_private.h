@@ -44,6 +44,7 @@ struct uhmm_pagemap {
 	const struct uhmm_pagemap_ops *ops; /* (in) */
 	void *driver;			/* (in) the driver's */
 	uint32_t range;			/* its range of device page numbers */
+	bool unplugged;			/* it has no memory any more */
 	uint64_t hand;			/* where uhmm_pagemap_make_room() goes on */
 };
 
@@ -59,15 +60,25 @@ UHMM_CHECKED int uhmm_memremap_device_private_pagemap(
 /**
  * uhmm_memunmap_device_private_pagemap() - (yields) evict, then give back. An mm
  * that cannot be given its pages, however often, is told that it is gone.
- * No migration to it is under way.
  */
 void uhmm_memunmap_device_private_pagemap(struct uhmm_pagemap *pgmap);
+
+/**
+ * uhmm_pagemap_unplug() - (yields) the memory goes while programs use it: every
+ * page goes back, as of uhmm_memunmap_device_private_pagemap(), also those that
+ * somebody is just bringing here, and from now on none is allocated. The numbers
+ * are nobody else's until that is called, too. Pages that were allocated are in
+ * the hands of a migration, or given back, when somebody yields.
+ * Kernel: what drivers do in remove(): drm_dev_unplug(), evict, percpu_ref_kill()
+ * of the pagemap.
+ */
+void uhmm_pagemap_unplug(struct uhmm_pagemap *pgmap);
 
 /**
  * uhmm_pagemap_alloc() - 2^@order free pages of @pgmap, aligned to their size;
  * @order is 0 or UHMM_UNIT_ORDER. A migration maps them, or gives them back when
  * it does not; until then they are the caller's.
- * Return: 0 with *@dpfn; -ENOMEM; -EINVAL no such order
+ * Return: 0 with *@dpfn; -ENOMEM; -EINVAL no such order; -ENODEV unplugged
  */
 UHMM_CHECKED int uhmm_pagemap_alloc(struct uhmm_pagemap *pgmap,
 				    unsigned int order, uhmm_dpfn_t *dpfn);

@@ -159,6 +159,31 @@ uhmm_softleaf_t uhmm_flight_forked(struct uhmm_core *core, uhmm_softleaf_t leaf)
 			~(unsigned int)UHMM_SOFTLEAF_EXCLUSIVE);
 }
 
+static bool goes_to(const struct uhmm_flight *flight, uhmm_dpfn_t first,
+		    uhmm_dpfn_t end)
+{
+	for (uint32_t i = 0; i < flight->npages; i++)
+		if (flight->page[i].dpfn >= first.val &&
+		    flight->page[i].dpfn < end.val)
+			return true;
+	return false;
+}
+
+struct uhmm_mm *uhmm_flight_to(struct uhmm_core *core, uhmm_dpfn_t first,
+			       uhmm_dpfn_t end)
+{
+	const struct uhmm_store *store = &core->store;
+
+	for (uint32_t i = uhmm_slab_next(store, UHMM_SLAB_FLIGHT, 0); i;
+	     i = uhmm_slab_next(store, UHMM_SLAB_FLIGHT, i)) {
+		const struct uhmm_flight *flight = uhmm_flight_at(core, i);
+
+		if (goes_to(flight, first, end))
+			return uhmm_mm_find(core, flight->mm);
+	}
+	return NULL;
+}
+
 void uhmm_flight_moved(struct uhmm_mm *mm, uhmm_softleaf_t leaf, uhmm_vpn_t to)
 {
 	uint64_t i;

@@ -96,6 +96,11 @@ void uhmm_flight_drop(struct uhmm_core *core, uint32_t index, uint64_t i);
 uhmm_softleaf_t uhmm_flight_forked(struct uhmm_core *core,
 				   uhmm_softleaf_t leaf);
 
+/** uhmm_flight_to() - an mm of which pages are on their way to device pages
+ *  [@first, @end), or NULL */
+struct uhmm_mm *uhmm_flight_to(struct uhmm_core *core, uhmm_dpfn_t first,
+			       uhmm_dpfn_t end);
+
 /** uhmm_flight_moved() - a migration entry proper of @mm moved to @to (mremap) */
 void uhmm_flight_moved(struct uhmm_mm *mm, uhmm_softleaf_t leaf, uhmm_vpn_t to);
 

@@ -8,8 +8,10 @@
 #include <uhmm/migrate.h>
 
 #include "mm/dpfn.h"
+#include "mm/flight.h"
 #include "mm/mm.h"
 #include "mm/page.h"
+#include "mm/relocate.h"
 
 int uhmm_memremap_device_private_pagemap(struct uhmm_core *core,
 					 struct uhmm_pagemap *pgmap)
@@ -24,12 +26,20 @@ int uhmm_memremap_device_private_pagemap(struct uhmm_core *core,
 		return (int)range;
 	pgmap->core = core;
 	pgmap->range = (uint32_t)range;
+	pgmap->unplugged = false;
 	uhmm_list_add_tail(&core->pagemaps, &pgmap->link);
 	return 0;
 }
 
 /* How often an engine is asked to take a page back. */
 #define EVICT_TRIES 4
+
+static void wait_for(struct uhmm_mm *mm)
+{
+	uhmm_mm_get(mm);
+	mm->core->ops->wait(mm->core, mm);
+	uhmm_mm_put(mm);
+}
 
 /* Page @dpfn is still mapped at @at. Return: something was done about it */
 static bool let_go_of(struct uhmm_pagemap *pgmap, struct uhmm_mapping at,
@@ -40,9 +50,7 @@ static bool let_go_of(struct uhmm_pagemap *pgmap, struct uhmm_mapping at,
 
 	assert(mm);
 	if (uhmm_softleaf_is_migration(uhmm_mm_leaf(mm, at.vpn))) {
-		uhmm_mm_get(mm);
-		core->ops->wait(core, mm);
-		uhmm_mm_put(mm);
+		wait_for(mm);
 		return true;
 	}
 	if (patient)
@@ -52,12 +60,24 @@ static bool let_go_of(struct uhmm_pagemap *pgmap, struct uhmm_mapping at,
 	return true;
 }
 
-/* Some of @pgmap is still in use: wait for it, or part with it. */
-static void let_go(struct uhmm_pagemap *pgmap, bool patient)
+/* An mm that somebody is bringing to @pgmap from, or NULL. */
+static struct uhmm_mm *who_comes(struct uhmm_pagemap *pgmap)
+{
+	uhmm_dpfn_t first = uhmm_pagemap_first(pgmap);
+	uhmm_dpfn_t end = uhmm_pagemap_end(pgmap);
+	struct uhmm_mm *mm = uhmm_flight_to(pgmap->core, first, end);
+
+	return mm ? mm : uhmm_relocate_to(pgmap->core, first, end);
+}
+
+/* Some of @pgmap is still in use: wait for it, or part with it. Return: it was
+ * somebody's who just comes */
+static bool let_go(struct uhmm_pagemap *pgmap, bool patient)
 {
 	struct uhmm_store *store = &pgmap->core->store;
 	uhmm_dpfn_t dpfn = uhmm_pagemap_first(pgmap);
 	struct uhmm_mapping at;
+	struct uhmm_mm *mm;
 	bool mapped = false;
 
 	for (; uhmm_page_next(store, &dpfn, uhmm_pagemap_end(pgmap));
@@ -66,9 +86,32 @@ static void let_go(struct uhmm_pagemap *pgmap, bool patient)
 			continue;
 		mapped = true;
 		if (let_go_of(pgmap, at, patient))
-			return;
+			return false;
 	}
-	assert(mapped);		/* else a migration to it is under way */
+	mm = who_comes(pgmap);
+	assert(mapped || mm);	/* else a driver sits on a page */
+	if (mm)
+		wait_for(mm);
+	return mm;
+}
+
+/* Every page goes back, or whoever cannot be given it is gone. */
+static void empty(struct uhmm_pagemap *pgmap)
+{
+	int tries = 1;
+
+	for (;;) {
+		uhmm_migrate_evict_all(pgmap);
+		if (!uhmm_pagemap_used(pgmap))
+			return;
+		tries += !let_go(pgmap, tries < EVICT_TRIES);
+	}
+}
+
+void uhmm_pagemap_unplug(struct uhmm_pagemap *pgmap)
+{
+	pgmap->unplugged = true;
+	empty(pgmap);
 }
 
 void uhmm_memunmap_device_private_pagemap(struct uhmm_pagemap *pgmap)
@@ -77,12 +120,7 @@ void uhmm_memunmap_device_private_pagemap(struct uhmm_pagemap *pgmap)
 
 	if (!pgmap->range)
 		return;
-	for (int tries = 1;; tries++) {
-		uhmm_migrate_evict_all(pgmap);
-		if (!uhmm_pagemap_used(pgmap))
-			break;
-		let_go(pgmap, tries < EVICT_TRIES);
-	}
+	empty(pgmap);
 	uhmm_list_del(&pgmap->link);
 	err = uhmm_dpfn_release(&pgmap->core->store, pgmap->range);
 	assert(err == 0);
@@ -93,7 +131,9 @@ int uhmm_pagemap_alloc(struct uhmm_pagemap *pgmap, unsigned int order,
 		       uhmm_dpfn_t *dpfn)
 {
 	struct uhmm_store *store = &pgmap->core->store;
-	int err = uhmm_page_alloc(store, pgmap->range, order, dpfn);
+	int err = pgmap->unplugged ?
+			  -ENODEV :
+			  uhmm_page_alloc(store, pgmap->range, order, dpfn);
 
 	for (uint64_t i = 0; !err && i < UINT64_C(1) << order; i++)
 		uhmm_page_mark_accessed(store, UHMM_DPFN(dpfn->val + i));

@@ -96,3 +96,20 @@ uint64_t uhmm_relocate_count(const struct uhmm_core *core)
 	}
 	return n;
 }
+
+struct uhmm_mm *uhmm_relocate_to(struct uhmm_core *core, uhmm_dpfn_t first,
+				 uhmm_dpfn_t end)
+{
+	const struct uhmm_list *node;
+
+	UHMM_LIST_EACH(node, &core->restores) {
+		const struct uhmm_restore *r =
+			UHMM_CONTAINER_OF(node, struct uhmm_restore, link);
+
+		for (uint32_t i = 0; i < r->nlegs; i++)
+			if (r->leg[i].holds && r->leg[i].dest.val >= first.val &&
+			    r->leg[i].dest.val < end.val)
+				return r->leg[i].mm;
+	}
+	return NULL;
+}

@@ -37,4 +37,9 @@ void uhmm_relocate_settle(struct uhmm_restore *r, const struct uhmm_leg *leg);
  *  them yet */
 uint64_t uhmm_relocate_count(const struct uhmm_core *core);
 
+/** uhmm_relocate_to() - an mm of which device pages are on their way to device
+ *  pages [@first, @end), or NULL */
+struct uhmm_mm *uhmm_relocate_to(struct uhmm_core *core, uhmm_dpfn_t first,
+				 uhmm_dpfn_t end);
+
 #endif

@@ -244,6 +244,19 @@ static bool bring_ok(const struct uhmm_msg_bring *m)
 	return range_ok(m->addr, m->bytes) && m->write <= 1 && !m->zero;
 }
 
+/* A word, and zeros behind it. */
+static bool node_ok(const struct uhmm_msg_unplug *m)
+{
+	bool ended = false;
+
+	for (size_t i = 0; i < sizeof(m->node); i++) {
+		if (ended && m->node[i])
+			return false;
+		ended |= !m->node[i];
+	}
+	return ended && m->node[0];
+}
+
 static bool request_ok(const struct uhmm_wire_msg *msg)
 {
 	const union uhmm_wire_body *b = &msg->body;
@@ -283,6 +296,8 @@ static bool request_ok(const struct uhmm_wire_msg *msg)
 		return !b->fork.zero && b->fork.fork_id &&
 		       (b->fork.phase == UHMM_FORK_PREPARE ||
 			b->fork.phase == UHMM_FORK_PARENT);
+	case UHMM_WIRE_unplug:
+		return node_ok(&b->unplug);
 	case UHMM_WIRE_stats:
 	case UHMM_WIRE_check:
 	case UHMM_WIRE_stop:

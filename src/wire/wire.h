@@ -24,7 +24,7 @@
 #include <uhmm/types.h>
 
 #define UHMM_WIRE_MAGIC 0x6d6d6875u	/* "uhmm" */
-#define UHMM_WIRE_VERSION 3u
+#define UHMM_WIRE_VERSION 4u
 #define UHMM_WIRE_FDS_MAX 8
 #define UHMM_WIRE_RANGES_MAX 64
 
@@ -285,6 +285,13 @@ struct uhmm_msg_peek {
 	uint64_t bytes;
 	uint32_t pid;		/* as hello has it */
 	uint32_t zero;
+};
+
+#define UHMM_WIRE_NODE_BYTES 32
+
+/** Pull a device out. */
+struct uhmm_msg_unplug {
+	char node[UHMM_WIRE_NODE_BYTES];	/* in /dev; zeros behind it */
 };
 
 enum uhmm_fork_phase {

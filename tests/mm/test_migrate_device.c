@@ -431,6 +431,109 @@ START_TEST(test_memunmap_brings_all_back)
 }
 END_TEST
 
+/* ---- a device that is pulled out ---- */
+
+static bool is_out;
+
+static void unplug(void *arg)
+{
+	(void)arg;
+	uhmm_pagemap_unplug(&rig.dev[0].pgmap);
+	is_out = true;
+}
+
+static void start_unplugging(void *arg)
+{
+	is_out = false;
+	ck_assert(fake_task_start(&rig.f.tasks, unplug, arg));
+}
+
+/* Opens stay, and their requests say what they say where there is no memory. */
+START_TEST(test_unplug_brings_all_back)
+{
+	struct fake_mm *child;
+	uhmm_dpfn_t dpfn, was;
+
+	map_on_device(NPAGES);
+	child = fake_fork(rig.m);
+	was = dpfn_at(RIG_VPN);
+	fake_fail(&rig.f, FAKE_GIVE, 1, 2, -ENOMEM);
+	unplug(NULL);
+	fake_check_idle(&rig.f);
+	ck_assert_uint_eq(rig_used(0), 0);
+	ck_assert_int_eq(uhmm_pagemap_alloc(&rig.dev[0].pgmap, 0, &dpfn),
+			 -ENODEV);
+	ck_assert_ptr_eq(uhmm_pagemap_of(&rig.f.core, was),
+			 &rig.dev[0].pgmap);
+	ck_assert_int_eq(rig_ioctl(rig.file, RIG_TO_DEV, RIG_VPN, NPAGES),
+			 -ENOENT);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, NPAGES, 1);
+	unplug(NULL);
+	fake_expect(rig.m, RIG_VPN, NPAGES, 1);
+	fake_expect(child, RIG_VPN, NPAGES, 1);
+	/* and it is plugged in again */
+	rig_close(rig.file);
+	rig.dev[0].ops->stop(&rig.dev[0]);
+	ck_assert_int_eq(rig.dev[0].ops->start(&rig.dev[0]), 0);
+	rig.file = rig_open(0, rig.m);
+	ck_assert_int_eq(uhmm_pagemap_alloc(&rig.dev[0].pgmap, 0, &dpfn), 0);
+	uhmm_page_free(&rig.f.core.store, dpfn);
+}
+END_TEST
+
+START_TEST(test_unplug_brings_units_back)
+{
+	map_away();
+	unplug(NULL);
+	fake_check_idle(&rig.f);
+	ck_assert_uint_eq(fake_count_huge(rig.m, HERE, N), N);
+	fake_expect(rig.m, HERE, N, 1);
+}
+END_TEST
+
+/* Who has a page for it already is waited for, whatever it comes from. */
+static const enum fake_op unplug_at[] = { FAKE_TAKE, FAKE_TAKE_PAGE, FAKE_ZAP };
+
+START_TEST(test_unplug_while_pages_come)
+{
+	static struct trip t;
+
+	fake_map(rig.m, RIG_VPN, NPAGES, &fake_rw);
+	fake_put(rig.m, RIG_VPN, NPAGES, 1);
+	fake_before(&rig.f, unplug_at[_i], 1, start_unplugging, NULL);
+	trip_setup(&t, RIG_VPN, NPAGES, UHMM_MIGRATE_VMA_SELECT_SYSTEM);
+	trip_alloc_all(&t);
+	uhmm_migrate_vma_pages(&t.args);
+	ck_assert(!is_out);
+	uhmm_migrate_vma_finalize(&t.args);
+	ck_assert(fake_tasks_run(&rig.f.tasks));
+	ck_assert(is_out);
+	ck_assert_uint_eq(rig_used(0), 0);
+	fake_check_idle(&rig.f);
+	fake_expect(rig.m, RIG_VPN, NPAGES, 1);
+}
+END_TEST
+
+START_TEST(test_unplug_while_pages_come_from_a_device)
+{
+	fake_map(rig.m, RIG_VPN, NPAGES, &fake_rw);
+	fake_put(rig.m, RIG_VPN, NPAGES, 1);
+	rig_to_dev(1, rig.m, RIG_VPN, NPAGES);
+	ck_assert_int_eq(range(dpfn_at(RIG_VPN), NPAGES), 0);
+	for (uint64_t i = 0; i < NPAGES; i++)
+		dst[i] = page_of(0, 0);
+	uhmm_migrate_device_pages(&dev);
+	start_unplugging(NULL);
+	ck_assert(!is_out);
+	uhmm_migrate_device_finalize(&dev);
+	ck_assert(fake_tasks_run(&rig.f.tasks));
+	ck_assert(is_out);
+	ck_assert_uint_eq(rig_used(0) + rig_used(1), 0);
+	fake_check_idle(&rig.f);
+	fake_expect(rig.m, RIG_VPN, NPAGES, 1);
+}
+END_TEST
+
 UNIT_RIG_MAIN("migrate_device", UNIT_TEST(test_migrate_device_range_some),
 	      UNIT_TEST(test_migrate_device_range_refuses),
 	      UNIT_TEST(test_migrate_device_range_give_fails),
@@ -445,4 +548,8 @@ UNIT_RIG_MAIN("migrate_device", UNIT_TEST(test_migrate_device_range_some),
 	      UNIT_TEST(test_make_room_and_a_fault),
 	      UNIT_TEST(test_make_room_give_fails),
 	      UNIT_TEST(test_make_room_takes_units_whole),
-	      UNIT_TEST(test_memunmap_brings_all_back))
+	      UNIT_TEST(test_memunmap_brings_all_back),
+	      UNIT_TEST(test_unplug_brings_all_back),
+	      UNIT_TEST(test_unplug_brings_units_back),
+	      UNIT_TABLE(test_unplug_while_pages_come, unplug_at),
+	      UNIT_TEST(test_unplug_while_pages_come_from_a_device))

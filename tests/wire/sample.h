@@ -68,6 +68,9 @@ static inline void sample_fill(struct uhmm_wire_msg *msg)
 		msg->body.fork.phase = UHMM_FORK_PREPARE;
 		msg->body.fork.fork_id = 1;
 		break;
+	case UHMM_WIRE_unplug:
+		msg->body.unplug.node[0] = 'n';
+		break;
 	case UHMM_WIRE_hands:
 		msg->body.hands.op = UHMM_HANDS_ZAP;
 		msg->body.hands.nranges = 1;
