@@ -14,6 +14,8 @@
 #ifndef UHMM_SYS_FENCE_H
 #define UHMM_SYS_FENCE_H
 
+#include <sys/mman.h>
+
 #include <uhmm/types.h>
 
 /** struct uhmm_fence - one range and its two protections */
@@ -26,10 +28,15 @@ struct uhmm_fence {
 /** A fence that withholds everything: there may be no page behind it. */
 #define UHMM_FENCE_ALL 7
 
-/** uhmm_fence_now() - the protection that the kernel has */
+/** uhmm_fence_now() - the protection that the kernel has. What may be written
+ *  may be read, whatever the program asked for: so it stays. */
 static inline uint8_t uhmm_fence_now(const struct uhmm_fence *f)
 {
-	return f->prot & (uint8_t)~f->less;
+	uint8_t now = f->prot & (uint8_t)~f->less;
+
+	if ((f->prot & f->less & PROT_WRITE) && !(f->less & PROT_READ))
+		now |= PROT_READ;
+	return now;
 }
 
 /** struct uhmm_fences - all zero is the empty set */

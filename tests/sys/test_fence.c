@@ -36,6 +36,20 @@ START_TEST(test_set_merges_what_touches_and_is_alike)
 }
 END_TEST
 
+START_TEST(test_now_leaves_reading_to_what_may_be_written)
+{
+	struct uhmm_fence f = { range(0, 1), PROT_WRITE, 0 };
+
+	ck_assert_uint_eq(uhmm_fence_now(&f), PROT_WRITE);
+	f.less = PROT_WRITE;
+	ck_assert_uint_eq(uhmm_fence_now(&f), PROT_READ);
+	f.less = UHMM_FENCE_ALL;
+	ck_assert_uint_eq(uhmm_fence_now(&f), PROT_NONE);
+	f = (struct uhmm_fence){ range(0, 1), PROT_EXEC, PROT_WRITE };
+	ck_assert_uint_eq(uhmm_fence_now(&f), PROT_EXEC);
+}
+END_TEST
+
 START_TEST(test_set_in_the_middle_makes_three)
 {
 	struct uhmm_fences set = { .n = 0 };
@@ -127,6 +141,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tcase, test_set_merges_what_touches_and_is_alike);
+	tcase_add_test(tcase, test_now_leaves_reading_to_what_may_be_written);
 	tcase_add_test(tcase, test_set_in_the_middle_makes_three);
 	tcase_add_test(tcase, test_random_against_model);
 	tcase_set_timeout(tcase, 20);
