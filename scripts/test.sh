@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# test.sh [programs [OPTION...]]: the whole suite, as CI runs it; or all real
-# programs under a policy (options of tests/programs/run-programs),
-# which writes the table of docs/programs.md.
+# test.sh [programs [OPTION...] | conformance [PART...]]: the whole suite, as CI
+# runs it; or all real programs under a policy (options of
+# tests/programs/run-programs), which writes the table of docs/programs.md; or
+# what the kernel's answer judges, with each engine and loop (parts of
+# tests/matrix/run-matrix), which writes the tables of docs/conformance.md.
 #
 #   dev      every test, static checks included
 #   asan     all but static checks and facts about the kernel
@@ -141,6 +143,13 @@ if [ "${1:-}" = programs ]; then
 		status=$?
 	tests/programs/write-doc build/programs/rows docs/programs.md
 	exit $status
+fi
+if [ "${1:-}" = conformance ]; then
+	shift
+	scripts/build.sh dev
+	tests/matrix/run-matrix --build build/dev --out build/matrix "$@"
+	tests/matrix/write-doc build/matrix docs/conformance.md
+	exit
 fi
 [ $# = 0 ] || { echo "test.sh: what is '$1'?" >&2; exit 2; }
 echo "uname: $(uname -srm), $(nproc) CPUs, $(gcc --version | head -n 1)"

@@ -56,12 +56,22 @@ static enum outcome run(const struct conf_table *table,
 					   FAIL;
 }
 
+static void list(const struct conf_table *table)
+{
+	for (size_t i = 0; i < table->ncases; i++)
+		printf("%s\t%s\n", table->cases[i].name, table->cases[i].what);
+}
+
 int conf_main(int argc, char **argv, const struct conf_table *table)
 {
 	const char *path = getenv("CONF_RESULTS");
 	FILE *results = path ? fopen(path, "we") : NULL;
 	size_t count[3] = { 0 };
 
+	if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+		list(table);
+		return 0;
+	}
 	if (path && !results) {
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		return 2;

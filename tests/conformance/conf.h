@@ -6,7 +6,7 @@
  * and ends by returning, or with probe_fail() or probe_skip(). What it leaves
  * behind goes with its process.
  *
- * Arguments: names of cases; none: all. With $CONF_RESULTS a file of that name
+ * Arguments: names of cases; none: all; --list: say which there are. With $CONF_RESULTS a file of that name
  * gets one line per case: "pass|fail|skip", the name, what it shows.
  * Exit status: 0; 1 a case failed; 77 all were skipped.
  */
