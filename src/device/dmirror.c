@@ -88,6 +88,7 @@ static void destroy_driver(struct uhmm_device *dev)
 	struct dmirror_device *dd = dev->driver;
 
 	uhmm_page_tables_destroy(dd->tables);
+	free(dd->bounce);
 	free(dd);
 	dev->driver = NULL;
 }

@@ -18,6 +18,7 @@
  *       dmirror_snapshot.c SNAPSHOT
  *       dmirror_exclusive.c EXCLUSIVE, CHECK_EXCLUSIVE
  *       dmirror_look.c     entries that nobody takes out
+ *       dmirror_bounce.c   buffers between pages and callers
  */
 #ifndef UHMM_DEVICE_DMIRROR_H
 #define UHMM_DEVICE_DMIRROR_H
@@ -64,6 +65,7 @@ enum dmirror_entry {
 struct dmirror_device {
 	struct uhmm_list mirrors;	/* of dmirror.link */
 	struct uhmm_page_tables *tables;
+	unsigned char *bounce;		/* a buffer nobody uses now, or NULL */
 };
 
 /** struct dmirror - one open */
@@ -149,13 +151,14 @@ bool uhmm_dmirror_is_own(const struct dmirror *m, uhmm_vpn_t vpn,
 int64_t uhmm_dmirror_copy_out(struct dmirror *m, struct uhmm_range r,
 			      unsigned char *buf);
 
-/**
- * uhmm_dmirror_bounce() - a buffer for all of call->range; free() it
- * @bytes: (out) its size
- * Return: NULL no memory
- */
+/** uhmm_dmirror_bounce() - a buffer for @npages pages, for
+ *  uhmm_dmirror_unbounce(); NULL: no memory */
 unsigned char *uhmm_dmirror_bounce(const struct dmirror_call *call,
-				   uint64_t *bytes);
+				   uint64_t npages);
+
+/** uhmm_dmirror_unbounce() - such a buffer is not used any more */
+void uhmm_dmirror_unbounce(const struct dmirror_call *call, unsigned char *buf,
+			   uint64_t npages);
 
 /** uhmm_dmirror_evict() - (yields) everything on the device goes home */
 void uhmm_dmirror_evict(struct uhmm_device *dev);

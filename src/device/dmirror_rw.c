@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <uhmm/range_fault.h>
 
@@ -346,24 +345,11 @@ static int transfer(struct dmirror_call *call, unsigned char *buf, bool write)
 	}
 }
 
-/* Room for the whole range, as the driver has it; never more than there is
- * memory, whatever malloc() would promise. */
-unsigned char *uhmm_dmirror_bounce(const struct dmirror_call *call,
-				   uint64_t *bytes)
-{
-	long npages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-
-	*bytes = uhmm_range_npages(call->range) *
-		 uhmm_core_page_bytes(call->mirror->dev->core);
-	if (npages > 0 && page > 0 && *bytes / (uint64_t)page > (uint64_t)npages)
-		return NULL;
-	return malloc(*bytes);
-}
-
 int uhmm_dmirror_read(struct dmirror_call *call)
 {
-	uint64_t bytes;
-	unsigned char *buf = uhmm_dmirror_bounce(call, &bytes);
+	uint64_t npages = uhmm_range_npages(call->range);
+	uint64_t bytes = npages * uhmm_core_page_bytes(call->mirror->dev->core);
+	unsigned char *buf = uhmm_dmirror_bounce(call, npages);
 	int err;
 
 	if (!buf)
@@ -372,8 +358,8 @@ int uhmm_dmirror_read(struct dmirror_call *call)
 	forget_unwatched(call->mirror, call->range);
 	if (!err && call->user->copy_to(call->user, call->cmd.ptr, buf, bytes))
 		err = -EFAULT;
-	free(buf);
-	call->cmd.cpages = uhmm_range_npages(call->range);
+	uhmm_dmirror_unbounce(call, buf, npages);
+	call->cmd.cpages = npages;
 	return err;
 }
 
@@ -385,8 +371,9 @@ int uhmm_dmirror_read_unlocked(struct dmirror_call *call)
 
 int uhmm_dmirror_write(struct dmirror_call *call)
 {
-	uint64_t bytes;
-	unsigned char *buf = uhmm_dmirror_bounce(call, &bytes);
+	uint64_t npages = uhmm_range_npages(call->range);
+	uint64_t bytes = npages * uhmm_core_page_bytes(call->mirror->dev->core);
+	unsigned char *buf = uhmm_dmirror_bounce(call, npages);
 	int err = 0;
 
 	if (!buf)
@@ -396,7 +383,7 @@ int uhmm_dmirror_write(struct dmirror_call *call)
 	if (!err)
 		err = transfer(call, buf, true);
 	forget_unwatched(call->mirror, call->range);
-	free(buf);
-	call->cmd.cpages = uhmm_range_npages(call->range);
+	uhmm_dmirror_unbounce(call, buf, npages);
+	call->cmd.cpages = npages;
 	return err;
 }
