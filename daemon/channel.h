@@ -23,6 +23,7 @@
 
 #include "co.h"
 #include "event.h"
+#include "near.h"
 #include "request.h"
 
 struct daemon;
@@ -66,6 +67,7 @@ struct channel {
 	unsigned int announced;	/* forks of which the kernel will tell */
 	struct request rq;	/* the one under way, if rq.busy */
 	struct channel_hands hands;
+	struct near_hand near;	/* an agent's thread */
 };
 
 /**

@@ -2,12 +2,14 @@
 /* near.c - streaks, the keeper, spinners (near.h) */
 #include "near.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -22,6 +24,8 @@
 #define ROUNDS_MIN 6
 /* How often the keeper looks. */
 #define TICK_NS 1000000
+/* Ticks after which it looks whether a program has changed its CPU. */
+#define FOLLOW_TICKS 4
 /* A worker that goes on so soon after its streak was ended had starved. */
 #define STARVED_NS UINT64_C(500000)
 /* Pause after that. */
@@ -49,7 +53,8 @@ static bool set_class(pid_t tid, int class)
 /*
  * Would somebody else's thread have to wait if a worker and its program kept a
  * CPU busy? Then no CPU is idle, waking costs little, and the idle class would
- * get nothing. @asking: the caller runs, too.
+ * get nothing. @asking: threads that are counted though they take no CPU from
+ * others: the caller, workers of the idle class beside their programs.
  */
 static bool is_crowded(const struct near_keeper *k, unsigned int asking)
 {
@@ -124,15 +129,21 @@ static int client_cpu(const struct near *n)
 /* Which kind of streak would be right? False: none */
 static bool choose(struct near *n)
 {
-	n->cpu = -1;
+	n->cpu = client_cpu(n);
 	if (is_crowded(n->keeper, 0)) {
 		n->kind = NEAR_BY_FOLLOWING;
-		n->cpu = client_cpu(n);
 		return n->cpu >= 0;
 	}
 	n->kind = n->keeper->mode == NEAR_SPIN ? NEAR_BY_SPINNERS :
 						 NEAR_BY_CLASS;
 	return true;
+}
+
+/* Bind the worker, thread @tid, to its program's CPU, if it may be there. */
+static void bind_if_may(const struct near *n, pid_t tid)
+{
+	if (n->cpu >= 0 && CPU_ISSET(n->cpu, &n->cpus))
+		bind_to(tid, n->cpu);
 }
 
 /* The keeper knows already: what follows it can undo. */
@@ -143,6 +154,7 @@ static void move_near(struct near *n)
 	switch (n->kind) {
 	case NEAR_BY_CLASS:
 		set_class(0, SCHED_IDLE);
+		bind_if_may(n, 0);
 		break;
 	case NEAR_BY_SPINNERS:
 		atomic_fetch_add(&k->spin, 1);
@@ -150,8 +162,7 @@ static void move_near(struct near *n)
 		bind_to(0, sched_getcpu());
 		break;
 	case NEAR_BY_FOLLOWING:
-		if (CPU_ISSET(n->cpu, &n->cpus))
-			bind_to(0, n->cpu);
+		bind_if_may(n, 0);
 		break;
 	}
 }
@@ -192,6 +203,69 @@ void near_served(struct near *n)
 		begin(n, now);
 }
 
+/* ---- threads of the library ---- */
+
+/* Is @tid of process @pid called @name? */
+static bool is_called(uint32_t pid, const char *tid, const char *name)
+{
+	char path[64], text[32];
+	int fd;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%.16s/comm", pid, tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n - 1 : 0] = '\0';	/* a line */
+	return !strcmp(text, name);
+}
+
+static pid_t find_thread(uint32_t pid, const char *name)
+{
+	const struct dirent *entry;
+	char path[64];
+	pid_t tid = -1;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	dir = opendir(path);
+	while (dir && tid < 0 && (entry = readdir(dir)))
+		if (is_called(pid, entry->d_name, name))
+			tid = (pid_t)strtol(entry->d_name, NULL, 10);
+	if (dir)
+		closedir(dir);
+	return tid;
+}
+
+static void let_loose(struct near_hand *h)
+{
+	if (h->bound)
+		sched_setaffinity(h->tid, sizeof(h->cpus), &h->cpus);
+	h->bound = false;
+}
+
+void near_bring(const struct near *n, struct near_hand *h, uint32_t pid,
+		const char *name)
+{
+	int cpu = sched_getcpu();
+
+	if (!near_is_streak(n)) {
+		let_loose(h);
+		return;
+	}
+	if (!h->tid)
+		h->tid = find_thread(pid, name);
+	if (h->tid < 0 || cpu < 0 || (h->bound && h->cpu == cpu))
+		return;
+	if (!h->bound && sched_getaffinity(h->tid, sizeof(h->cpus), &h->cpus))
+		h->tid = -1;
+	else if (CPU_ISSET(cpu, &h->cpus) && bind_to(h->tid, cpu))
+		h->bound = true;
+	h->cpu = cpu;
+}
+
 void near_join(struct near *n, struct near_keeper *k)
 {
 	unsigned int i = 0;
@@ -219,8 +293,7 @@ static void end(struct near_keeper *k, struct near *n)
 		return;	/* it may just be about to: look again */
 	if (n->kind == NEAR_BY_SPINNERS)
 		atomic_fetch_sub(&k->spin, 1);
-	if (n->kind != NEAR_BY_CLASS)
-		sched_setaffinity(n->tid_own, sizeof(n->cpus), &n->cpus);
+	sched_setaffinity(n->tid_own, sizeof(n->cpus), &n->cpus);
 	atomic_store(&n->ended_ns, co_now_ns());
 	atomic_store(&n->streak, false);
 }
@@ -230,11 +303,19 @@ static void follow(struct near *n)
 {
 	int cpu = client_cpu(n);
 
-	if (cpu < 0 || cpu == n->cpu || !atomic_load(&n->settled) ||
-	    !CPU_ISSET(cpu, &n->cpus))
+	if (cpu < 0 || cpu == n->cpu || !atomic_load(&n->settled))
 		return;
 	n->cpu = cpu;
-	bind_to(n->tid_own, cpu);
+	bind_if_may(n, n->tid_own);
+}
+
+/* Is it time to look where the program of @n is? One that finds its worker's
+ * CPU idle enough is left there by the scheduler. */
+static bool is_to_follow(const struct near_keeper *k, const struct near *n)
+{
+	if (n->kind == NEAR_BY_CLASS)
+		return k->ticks % FOLLOW_TICKS == 0;
+	return n->kind == NEAR_BY_FOLLOWING;
 }
 
 /* One look at a worker that has a streak. */
@@ -246,14 +327,27 @@ static void look_at(struct near_keeper *k, struct near *n, bool crowded)
 	n->seen = served;
 	if (rests || crowded != (n->kind == NEAR_BY_FOLLOWING))
 		end(k, n);
-	else if (crowded)
+	else if (is_to_follow(k, n))
 		follow(n);
+}
+
+/* Workers of the idle class: ready to run beside their programs. */
+static unsigned int count_idlers(const struct near_keeper *k)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < CONF_WORKERS_MAX; i++)
+		count += k->worker[i] && near_is_streak(k->worker[i]) &&
+			 k->worker[i]->kind == NEAR_BY_CLASS;
+	return count;
 }
 
 /* Return: there are streaks */
 static bool look_around(struct near_keeper *k)
 {
-	bool any = false, crowded = is_crowded(k, 1);
+	bool any = false, crowded = is_crowded(k, 1 + count_idlers(k));
+
+	k->ticks++;
 
 	for (unsigned int i = 0; i < CONF_WORKERS_MAX; i++) {
 		struct near *n = k->worker[i];

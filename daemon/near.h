@@ -7,9 +7,11 @@
  * idle CPU costs ten to fifty times what the work costs, most of all in a
  * virtual machine. Now a CPU that runs nothing but threads of the idle class
  * (SCHED_IDLE) counts as idle: while a program asks again and again, which is
- * called a streak, its worker becomes one of them. Then both are woken on one
- * CPU, in turn, without anybody being bound to it, and the program sees
- * nothing of it.
+ * called a streak, its worker becomes one of them, and is bound to the CPU of
+ * the program. Then both are woken on one CPU, in turn, and the program, bound
+ * to nothing, sees nothing of it. Without being bound the two may start apart,
+ * each on a CPU that is idle when it is woken, and stay so: then the class
+ * changes nothing.
  *
  * Beside a busy thread the idle class gets next to no time. So while there is
  * a streak the keeper, an ordinary thread, looks every millisecond whether its
@@ -80,6 +82,14 @@ struct near {
 	uint32_t seen;			/* served, a tick ago */
 };
 
+/** A thread of the library in a program, woken by a worker and waking it. */
+struct near_hand {
+	pid_t tid;		/* 0: not known yet; -1: cannot be bound */
+	bool bound;
+	int cpu;		/* to this one */
+	cpu_set_t cpus;		/* it may run on otherwise */
+};
+
 /** For statistics. */
 struct near_counters {
 	_Atomic uint64_t streaks;
@@ -90,7 +100,7 @@ struct near_keeper {
 	enum near_mode mode;		/* not AUTO */
 	struct near_counters count;
 	int loadavg;			/* /proc/loadavg */
-	unsigned int ncpus;
+	unsigned int ncpus, ticks;
 	pthread_mutex_t lock;		/* covers worker[], ending streaks */
 	struct near *worker[CONF_WORKERS_MAX];
 	pthread_t thread;
@@ -133,6 +143,14 @@ static inline void near_told(struct near *n, int cpu)
 	atomic_store_explicit(&n->told, cpu, memory_order_relaxed);
 	atomic_store_explicit(&n->tid, 0, memory_order_relaxed);
 }
+
+/**
+ * near_bring() - @h, a thread called @name of process @pid, is about to be woken
+ * by this worker: in a streak on the worker's CPU. It belongs to the library, so
+ * it may be bound, and is, until it is woken outside of one.
+ */
+void near_bring(const struct near *n, struct near_hand *h, uint32_t pid,
+		const char *name);
 
 /** near_served() - the worker did something that a program waited for */
 void near_served(struct near *n);
