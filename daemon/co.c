@@ -319,10 +319,18 @@ static struct co *next_ready(struct co_sched *s)
 	return co;
 }
 
+static void next_turn(const struct co_sched *s)
+{
+	if (s->turn)
+		++*s->turn;
+}
+
 static void run_one(struct co_sched *s, struct co *co)
 {
 	s->current = co;
+	next_turn(s);
 	resume(co);
+	next_turn(s);
 	s->current = NULL;
 	if (co->ended)
 		put_idle(s, co);

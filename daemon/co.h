@@ -40,6 +40,7 @@ struct co_sched {
 	unsigned int npool;
 	unsigned int njobs;		/* started and not ended */
 	struct co *current;
+	uint64_t *turn;			/* counts when another goes on; or NULL */
 	void (*kick)(void *arg);	/* another thread woke a job */
 	void *kick_arg;
 	pthread_t owner;

@@ -165,13 +165,15 @@ void core_fini(struct core *c)
  * much. */
 void core_lock(struct core *c)
 {
-	for (int i = 0; i < LOCK_SPINS; i++) {
-		if (!sem_trywait(&c->lock))
-			return;
+	int i = 0;
+
+	while (i < LOCK_SPINS && sem_trywait(&c->lock)) {
 		uhmm_cpu_relax();
+		i++;
 	}
-	while (sem_wait(&c->lock))
+	while (i == LOCK_SPINS && sem_wait(&c->lock))
 		;	/* EINTR */
+	c->turn++;
 }
 
 void core_unlock(struct core *c)

@@ -35,6 +35,8 @@ struct core {
 	unsigned int nloaded;		/* of them, of drivers from files */
 	struct uhmm_device gup_test;	/* no device, no memory */
 	struct uhmm_list waiters;	/* jobs in core_ops.wait */
+	uint64_t turn;			/* of those who take turns with the
+					 * lock, and of a worker's jobs */
 	sem_t lock;
 };
 

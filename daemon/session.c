@@ -160,6 +160,7 @@ static int make_engine(struct session *s)
 		.wake = env_wake,
 		.lost = env_lost,
 		.tidy_fences = env_tidy_fences,
+		.turn = &s->d->core.turn,
 		.devmem = &s->d->core.devmem,
 		.user_mode_only = s->hello_flags & UHMM_HELLO_USER_MODE_ONLY,
 	};

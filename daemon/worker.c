@@ -65,6 +65,7 @@ int worker_open(struct worker *w, struct daemon *d, unsigned int index,
 	err = co_sched_init(&w->sched, kick, w);
 	if (err)
 		goto close_kick;
+	w->sched.turn = &d->core.turn;
 	err = loop_add(&w->loop, w->kick_fd, EV_KICK, w, &w->kick_ev);
 	if (err)
 		goto fini_sched;

@@ -94,6 +94,7 @@ bool uhmm_engine_trapped(const struct uhmm_engine *engine, uhmm_vpn_t vpn)
 
 void uhmm_engine_note_unmap(struct uhmm_engine *engine, struct uhmm_range r)
 {
+	uhmm_engine_forget_looks(engine);
 	uhmm_engine_lose_window(engine, r);
 	uhmm_trapset_remove(&engine->trapped, r);
 	uhmm_trapset_remove(&engine->watched, r);
@@ -123,6 +124,7 @@ static void copy_over(struct uhmm_trapset *set, uhmm_vpn_t from, uhmm_vpn_t to,
 void uhmm_engine_note_remap(struct uhmm_engine *engine, uhmm_vpn_t from,
 			    uhmm_vpn_t to, uint64_t npages)
 {
+	uhmm_engine_forget_looks(engine);
 	copy_over(&engine->trapped, from, to, npages);
 	copy_over(&engine->watched, from, to, npages);
 	copy_over(&engine->unforked, from, to, npages);
@@ -143,6 +145,7 @@ int uhmm_engine_ask_hands(struct uhmm_engine *e, unsigned int op,
 int uhmm_engine_catch_up(struct uhmm_engine *e)
 {
 	e->stats.retries++;
+	uhmm_engine_forget_looks(e);
 	return e->env.drain(e->env.ctx);
 }
 
@@ -151,11 +154,12 @@ int uhmm_engine_mm_error(const struct uhmm_engine *e, int err)
 	return err && !uhmm_ptes_alive(&e->ptes) ? -ESRCH : err;
 }
 
-int uhmm_engine_clip(const struct uhmm_engine *e, struct uhmm_range *r)
+int uhmm_engine_clip(struct uhmm_engine *e, struct uhmm_range *r)
 {
 	struct uhmm_vma vma;
 	int err = uhmm_maps_find(&e->maps, r->start, &vma);
 
+	uhmm_engine_forget_looks(e);
 	if (err)
 		return err;
 	if (!uhmm_range_has(vma.range, r->start))

@@ -90,6 +90,8 @@ struct uhmm_engine_move {
  * @tidy_fences: fences are left that nobody needs: have
  *          uhmm_engine_tidy_fences() called
  *          soon, by a job. Called with the lock, must not yield.
+ * @turn:   changes when anybody else may have run since: what was looked up
+ *          before is old then. NULL: everything is looked up each time.
  * @devmem: where device pages are
  * @user_mode_only: the userfaultfd does not serve faults that the kernel takes
  * @first, @npages: numbers among which all device pages are; only a window
@@ -110,6 +112,7 @@ struct uhmm_engine_env {
 	void (*wake)(void *ctx);
 	void (*lost)(void *ctx, struct uhmm_range r);
 	void (*tidy_fences)(void *ctx);
+	const uint64_t *turn;
 	struct uhmm_devmem *devmem;
 	bool user_mode_only;
 	uhmm_dpfn_t first;

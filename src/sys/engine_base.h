@@ -18,6 +18,14 @@
 #include "sys/uffd.h"
 #include "sys/window.h"
 
+/** Mappings looked up in the turn that it is. */
+#define UHMM_ENGINE_LOOKS_MAX 4
+struct uhmm_engine_looks {
+	uint64_t turn;
+	unsigned int n, next;
+	struct uhmm_vma vma[UHMM_ENGINE_LOOKS_MAX];
+};
+
 struct uhmm_engine {
 	const char *name;
 	const struct uhmm_mm_ops *ops;	/* for what is not fenced */
@@ -26,6 +34,7 @@ struct uhmm_engine {
 	struct uhmm_engine_stats stats;
 	struct uhmm_ptes ptes;
 	struct uhmm_maps maps;
+	struct uhmm_engine_looks looks;
 	/* Registered with fds.uffd by us: for missing pages and write
 	 * protection, or for the second only. They do not overlap. */
 	struct uhmm_trapset trapped;
@@ -79,6 +88,12 @@ int uhmm_engine_collapse(struct uhmm_engine *e, struct uhmm_range r);
  *  fences trap */
 int uhmm_engine_split(struct uhmm_engine *e, struct uhmm_range r, bool fenced);
 
+/** uhmm_engine_forget_looks() - mappings are not what they were */
+static inline void uhmm_engine_forget_looks(struct uhmm_engine *e)
+{
+	e->looks.n = e->looks.next = 0;
+}
+
 /** uhmm_engine_catch_up() - (yields) after -EAGAIN; 0 try again, or -ESRCH */
 UHMM_CHECKED int uhmm_engine_catch_up(struct uhmm_engine *e);
 
@@ -93,8 +108,7 @@ int uhmm_engine_mm_error(const struct uhmm_engine *e, int err);
  * For kernels and calls that want one mapping at a time.
  * Return: 0 with @r->end moved down; -ENOENT no mapping there; -ESRCH
  */
-UHMM_CHECKED int uhmm_engine_clip(const struct uhmm_engine *e,
-				  struct uhmm_range *r);
+UHMM_CHECKED int uhmm_engine_clip(struct uhmm_engine *e, struct uhmm_range *r);
 
 /**
  * uhmm_engine_fill_error() - (yields) what to do after COPY or ZEROPAGE failed

@@ -150,7 +150,7 @@ static int touch(const struct uhmm_engine *e, struct uhmm_range r)
 	return 0;
 }
 
-static bool has_hole(const struct uhmm_engine *e, struct uhmm_range r)
+static bool has_hole(struct uhmm_engine *e, struct uhmm_range r)
 {
 	while (r.start.val < r.end.val) {
 		struct uhmm_range part = r;

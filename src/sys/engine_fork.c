@@ -62,6 +62,7 @@ int uhmm_engine_note_forked(struct uhmm_engine *engine, struct uhmm_range r,
 
 	if (err)
 		return err;
+	uhmm_engine_forget_looks(engine);
 	uhmm_trapset_remove(&engine->unforked, r);
 	if (!forked)
 		uhmm_trapset_add(&engine->unforked, r);

@@ -53,19 +53,59 @@ static bool find_before(struct uhmm_engine *e, const struct uhmm_vma *vma,
 	       uhmm_engine_continues(before, vma);
 }
 
-int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
+/* Has the mapping that holds @vpn been looked up in this turn? */
+static bool recall(struct uhmm_engine *e, uhmm_vpn_t vpn, struct uhmm_vma *vma)
 {
-	struct uhmm_engine *e = ctx;
-	struct uhmm_vma part, before;
-	int err = uhmm_maps_find(&e->maps, vpn, vma);
+	struct uhmm_engine_looks *looks = &e->looks;
 
-	if (err)
-		return err;
+	if (!e->env.turn)
+		return false;
+	if (looks->turn != *e->env.turn)
+		*looks = (struct uhmm_engine_looks){ .turn = *e->env.turn };
+	for (unsigned int i = 0; i < looks->n; i++) {
+		if (!uhmm_range_has(looks->vma[i].range, vpn))
+			continue;
+		*vma = looks->vma[i];
+		return true;
+	}
+	return false;
+}
+
+static void remember(struct uhmm_engine *e, const struct uhmm_vma *vma)
+{
+	struct uhmm_engine_looks *looks = &e->looks;
+
+	if (!e->env.turn)
+		return;
+	looks->vma[looks->next++ % UHMM_ENGINE_LOOKS_MAX] = *vma;
+	if (looks->n < UHMM_ENGINE_LOOKS_MAX)
+		looks->n++;
+}
+
+/* With what is left of the mapping on both sides of *@vma. */
+static void put_together(struct uhmm_engine *e, struct uhmm_vma *vma)
+{
+	struct uhmm_vma part, before;
+
 	vma->range.end = uhmm_engine_op_mapping_end(e, vma);
 	for (part = *vma; find_before(e, &part, &before); part = before) {
 		vma->range.start = before.range.start;
 		vma->file_page = before.file_page;
 	}
+}
+
+int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
+{
+	struct uhmm_engine *e = ctx;
+	int err;
+
+	if (recall(e, vpn, vma))
+		return 0;
+	err = uhmm_maps_find(&e->maps, vpn, vma);
+	if (err)
+		return err;
+	put_together(e, vma);
+	remember(e, vma);
 	return 0;
 }
 

@@ -231,14 +231,14 @@ static void note_regions(const struct uhmm_ptes *ptes, struct uhmm_range r,
 	}
 }
 
-int uhmm_ptes_scan(const struct uhmm_ptes *ptes, struct uhmm_range r,
-		   uint8_t *pte)
+/* All words of @r, decoded; *@all is what there is among them. */
+static int decode_all(const struct uhmm_ptes *ptes, struct uhmm_range r,
+		      uint8_t *pte, struct batch *all)
 {
 	uint64_t word[BATCH];
 	struct uhmm_range part = { r.start, r.start };
-	struct batch all = { .present = false };
-	bool swap_used = swap_in_use();
 
+	*all = (struct batch){ .present = false };
 	for (; part.start.val < r.end.val; part.start = part.end) {
 		uint64_t at = part.start.val - r.start.val;
 		struct batch found;
@@ -248,9 +248,27 @@ int uhmm_ptes_scan(const struct uhmm_ptes *ptes, struct uhmm_range r,
 		if (uhmm_ptes_raw(ptes, part, word) < 0)
 			return -ESRCH;
 		found = decode_batch(word, uhmm_range_npages(part), pte + at);
-		all.present |= found.present;
-		all.maybe_marker |= found.maybe_marker;
+		all->present |= found.present;
+		all->maybe_marker |= found.maybe_marker;
 	}
+	return 0;
+}
+
+/* If no swap was used before it was looked, nor after, what looks like a marker
+ * is one. To ask is a system call: where nothing looks so nobody asks. */
+int uhmm_ptes_scan(const struct uhmm_ptes *ptes, struct uhmm_range r,
+		   uint8_t *pte)
+{
+	bool swap_used = false;
+	struct batch all;
+	int err = decode_all(ptes, r, pte, &all);
+
+	if (!err && all.maybe_marker) {
+		swap_used = swap_in_use();
+		err = decode_all(ptes, r, pte, &all);
+	}
+	if (err)
+		return err;
 	if (all.present && ptes->has_scan)
 		note_regions(ptes, r, UHMM_PAGE_IS_PFNZERO | UHMM_PAGE_IS_HUGE,
 			     pte);

@@ -22,6 +22,45 @@ static long sum_to(long n)
 	return n * (n + 1) / 2;
 }
 
+/* ---- mappings ---- */
+
+/* Protection of the mapping at page @i as the engine has it: may it be written? */
+static bool may_write(uint64_t i)
+{
+	struct uhmm_vma vma;
+
+	ck_assert_int_eq(prog.ops->vma_find(prog.engine,
+					    UHMM_VPN(prog.base.val + i), &vma),
+			 0);
+	return vma.write;
+}
+
+/* Looked up once in a turn, unless the program is known to have changed it. */
+START_TEST(test_mappings_of_this_turn_are_kept)
+{
+	static uint64_t turn;
+	long all;
+
+	prog_map(&prog, 8, true);
+	all = (long)uhmm_bytes_of(8);
+	prog.engine->env.turn = &turn;
+	ck_assert(may_write(0));
+	prog_call(&prog, in_protect, addr_of(0), all, PROT_READ);
+	ck_assert(may_write(0));
+	ck_assert(may_write(7));	/* the same mapping */
+	turn++;
+	ck_assert(!may_write(0));
+	prog_call(&prog, in_protect, addr_of(0), all, PROT_READ | PROT_WRITE);
+	ck_assert(!may_write(0));
+	uhmm_engine_note_unmap(prog.engine, prog_range(&prog, 7, 1));
+	ck_assert(may_write(0));
+	/* without turns nothing is kept */
+	prog.engine->env.turn = NULL;
+	prog_call(&prog, in_protect, addr_of(0), all, PROT_READ);
+	ck_assert(!may_write(0));
+}
+END_TEST
+
 /* ---- trap, untrap, unprotect ---- */
 
 START_TEST(test_untrap_makes_ordinary_memory)
@@ -455,6 +494,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
+		test_mappings_of_this_turn_are_kept,
 		test_untrap_makes_ordinary_memory,
 		test_untrap_tolerates_what_is_gone,
 		test_untrap_wakes,
