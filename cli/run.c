@@ -66,10 +66,10 @@ static int prepare(struct run *r)
 {
 	int ret;
 
-	const char *why = r->opts.npolicies ? policy_obstacle() : NULL;
+	const char *why = r->opts.taking ? policy_obstacle() : NULL;
 
 	if (why) {
-		cli_say("--policy %s: %s", r->opts.policy[0], why);
+		cli_say("--policy %s: %s", r->opts.taking, why);
 		return CLI_FAILED;
 	}
 	ret = cli_program_check(r->opts.program[0]);
@@ -167,7 +167,7 @@ static int run_program(struct run *r)
 	struct cli_program_env env = {
 		.preload = r->preload,
 		.socket = r->socket,
-		.attach = r->opts.npolicies > 0,
+		.attach = r->opts.taking != NULL,
 		.nodes = r->nodes,
 		.sigmask = &r->old_mask,
 	};

@@ -22,7 +22,9 @@ const char cli_run_help[] =
 	"  --policy SPEC           move PROG's memory though it does not ask for\n"
 	"                          it, repeatable: chaos[,rate=PAGES_PER_S]\n"
 	"                          [,seed=N][,exclusive=PERCENT][,devices=N]\n"
-	"                          [,huge=PERCENT]; evict=PERCENT; script=FILE\n"
+	"                          [,huge=PERCENT]; evict=PERCENT; script=FILE;\n"
+	"                          or prefetch=N: when PROG touches a page, those\n"
+	"                          among N that are on the device come back, too\n"
 	"  --driver FILE           load a driver with devices of its own,\n"
 	"                          repeatable\n"
 	"  --stats                 a summary on stderr at the end\n"
@@ -131,6 +133,8 @@ static int take_policy(struct cli_run_opts *o, const char *word)
 		return CLI_USAGE;
 	}
 	o->policy[o->npolicies++] = word;
+	if (strncmp(word, "prefetch=", strlen("prefetch=")) != 0)
+		o->taking = word;
 	return -1;
 }
 
@@ -199,7 +203,7 @@ int cli_run_opts_parse(struct cli_run_opts *o, int argc, char **argv)
 			"--near, --device, --policy or --driver");
 		return CLI_USAGE;
 	}
-	if (o->npolicies && o->engine && strcmp(o->engine, "auto") != 0 &&
+	if (o->taking && o->engine && strcmp(o->engine, "auto") != 0 &&
 	    strcmp(o->engine, "move") != 0) {
 		cli_say("--policy: not with --engine %s: only engine move takes "
 			"nothing that a program could lose", o->engine);

@@ -17,6 +17,7 @@ struct cli_run_opts {
 	unsigned int ndevices;
 	const char *policy[CLI_POLICIES_MAX];
 	unsigned int npolicies;
+	const char *taking;	/* a policy that takes memory, or NULL */
 	const char *driver[CLI_DRIVERS_MAX]; /* FILE */
 	unsigned int ndrivers;
 	const char *socket;	/* of a running daemon, or NULL */

@@ -17,6 +17,7 @@
 #include "litter.h"
 #include "mm/unit.h"
 #include "policy.h"
+#include "prefetch.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/ptes.h"
@@ -49,6 +50,7 @@ static int settle(const struct fault_job *job)
 
 	if (fork_is_bare(s))
 		return fork_bare_fault(s, job->vpn, job->write, job->tid);
+	prefetch_around(s, job->vpn);
 	if (uhmm_softleaf_is_migration(uhmm_mm_leaf(s->mm, job->vpn)))
 		err = uhmm_engine_let_write(s->engine, job->vpn);
 	return err == -ENOENT ? uhmm_cpu_fault(s->mm, job->vpn, job->write) :

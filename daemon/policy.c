@@ -261,19 +261,31 @@ static const char *obstacle(const struct session *s)
 	return NULL;
 }
 
+/* Return: NULL; or why not */
+static const char *begin_policy(struct session *s,
+				const struct policy_conf *conf)
+{
+	const char *why;
+	int err;
+
+	if (conf->kind == POLICY_PREFETCH) {
+		s->prefetch_npages = conf->npages;
+		return NULL;
+	}
+	why = obstacle(s);
+	err = why ? 0 : start(s, conf);
+	return err ? strerror(-err) : why;
+}
+
 void policy_attach(struct session *s)
 {
 	const struct conf *conf = &s->d->conf;
-	const char *why = conf->npolicies ? obstacle(s) : NULL;
+	const char *why = NULL;
 
 	if (!conf->npolicies)
 		return;
-	for (unsigned int i = 0; i < conf->npolicies && !why; i++) {
-		int err = start(s, &conf->policy[i]);
-
-		if (err)
-			why = strerror(-err);
-	}
+	for (unsigned int i = 0; i < conf->npolicies && !why; i++)
+		why = begin_policy(s, &conf->policy[i]);
 	if (why)
 		leave_alone(s, why);
 	s->d->policy_stats.programs++;

@@ -15,6 +15,9 @@
  * back. Where a userfaultfd serves no fault that the kernel takes, or the
  * engine cannot move, or the threads are not ours to see, nothing is taken.
  *
+ * The one kind that takes nothing, prefetch, has no job (prefetch.h) and works
+ * with every engine.
+ *
  * Locks:  the core's.
  */
 #ifndef UHMMD_POLICY_H

@@ -16,6 +16,8 @@
 #define DEVICES_DEFAULT 2
 #define DEVICES_MOST 16
 
+#define PREFETCH_MOST 512
+
 #define LINE_BYTES 256
 #define SECONDS_MOST 1e6
 
@@ -23,6 +25,7 @@ static const char *const names[POLICY_NR_KINDS] = {
 	[POLICY_CHAOS] = "chaos",
 	[POLICY_EVICT] = "evict",
 	[POLICY_SCRIPT] = "script",
+	[POLICY_PREFETCH] = "prefetch",
 };
 
 static const char *const ops[POLICY_NR_OPS] = {
@@ -52,7 +55,7 @@ static bool parse_number(const char *word, size_t bytes, uint64_t most,
 	return bytes && n <= most;
 }
 
-/* ---- chaos, evict ---- */
+/* ---- chaos, evict, prefetch ---- */
 
 /* What a word of chaos sets, and its limit. */
 static const struct {
@@ -125,6 +128,14 @@ static const char *parse_evict(struct policy_conf *c, const char *rest)
 	if (!parse_number(rest, strlen(rest), 100, &n))
 		return "evict=PERCENT, from 0 to 100";
 	c->percent = (unsigned int)n;
+	return NULL;
+}
+
+static const char *parse_prefetch(struct policy_conf *c, const char *rest)
+{
+	if (!parse_number(rest, strlen(rest), PREFETCH_MOST, &c->npages) ||
+	    c->npages < 2)
+		return "prefetch=NPAGES, from 2 to 512";
 	return NULL;
 }
 
@@ -239,7 +250,11 @@ const char *policy_conf_parse(const char *word, struct policy_conf *conf)
 		conf->kind = POLICY_SCRIPT;
 		return parse_script(conf, word + 7);
 	}
-	return "must be chaos, evict=PERCENT or script=FILE";
+	if (!strncmp(word, "prefetch=", 9)) {
+		conf->kind = POLICY_PREFETCH;
+		return parse_prefetch(conf, word + 9);
+	}
+	return "must be chaos, evict=PERCENT, script=FILE or prefetch=NPAGES";
 }
 
 void policy_conf_fini(struct policy_conf *conf)

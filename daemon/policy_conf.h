@@ -5,6 +5,7 @@
  *        [,huge=PERCENT]
  *   evict=PERCENT
  *   script=FILE
+ *   prefetch=NPAGES, which moves nothing to a device
  */
 #ifndef UHMMD_POLICY_CONF_H
 #define UHMMD_POLICY_CONF_H
@@ -17,6 +18,7 @@ enum policy_kind {
 	POLICY_CHAOS,
 	POLICY_EVICT,
 	POLICY_SCRIPT,
+	POLICY_PREFETCH,
 	POLICY_NR_KINDS
 };
 
@@ -50,6 +52,7 @@ struct policy_conf {
 	unsigned int huge;		/* chaos: percent */
 	unsigned int ndevices;		/* chaos: private ones used */
 	unsigned int percent;		/* evict */
+	uint64_t npages;		/* prefetch */
 	struct policy_line *line;	/* script, by time */
 	unsigned int nlines;
 };

@@ -93,6 +93,7 @@ struct session {
 	unsigned int pauses;		/* > 0: its events are not read */
 	struct co_queue resumed;	/* ... wait until they are */
 	bool cleaning;			/* a job is to clean its window */
+	uint64_t prefetch_npages;	/* 0: what is touched, no more */
 	struct uhmm_list policies;	/* of policy.link */
 	bool alone;			/* no policy any more ... */
 	struct co_queue left;		/* ... wait until the last has ended */

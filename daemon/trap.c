@@ -9,6 +9,7 @@
 #include "channel.h"
 #include "daemon.h"
 #include "mm/shadow.h"
+#include "prefetch.h"
 #include "session.h"
 #include "sys/pagesize.h"
 
@@ -51,6 +52,7 @@ static void serve(struct session *s, uhmm_vpn_t vpn, bool write)
 	uint64_t since_ns = co_now_ns();
 
 	s->d->stats.faults++;
+	prefetch_around(s, vpn);
 	if (!uhmm_cpu_fault(s->mm, vpn, write) && !s->mm->gone)
 		open_wider(s, vpn);
 	stats_latency(&s->d->stats.fault_latency, co_now_ns() - since_ns);

@@ -38,6 +38,9 @@ START_TEST(test_conf_good)
 	c = good("evict=35");
 	ck_assert_int_eq(c.kind, POLICY_EVICT);
 	ck_assert_uint_eq(c.percent, 35);
+	c = good("prefetch=512");
+	ck_assert_int_eq(c.kind, POLICY_PREFETCH);
+	ck_assert_uint_eq(c.npages, 512);
 }
 END_TEST
 
@@ -47,7 +50,8 @@ static const char *const bad[] = {
 	"chaos,exclusive=101", "chaos,devices=0", "chaos,devices=17",
 	"chaos,seed=18446744073709551620", "chaos,rate=5,,seed=1",
 	"chaos,other=1", "evict", "evict=", "evict=101", "evict=-1", "evict=5%",
-	"script", "script=", "script=/no/such/file",
+	"script", "script=", "script=/no/such/file", "prefetch", "prefetch=",
+	"prefetch=1", "prefetch=513", "prefetch=8x",
 };
 
 START_TEST(test_conf_bad)
