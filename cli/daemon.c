@@ -21,7 +21,7 @@
 #define READY_MS 10000
 #define STOP_MS 5000 /* for each of: stop, SIGTERM, SIGKILL */
 #define NARGS_MAX \
-	(14 + 2 * (CLI_DEVICES_MAX + CLI_POLICIES_MAX + CLI_DRIVERS_MAX))
+	(16 + 2 * (CLI_DEVICES_MAX + CLI_POLICIES_MAX + CLI_DRIVERS_MAX))
 
 static long now_ms(void)
 {
@@ -54,6 +54,10 @@ static void make_argv(const char *argv[NARGS_MAX],
 	if (o->near) {
 		argv[n++] = "--near";
 		argv[n++] = o->near;
+	}
+	if (o->workers) {
+		argv[n++] = "--workers";
+		argv[n++] = o->workers;
 	}
 	for (unsigned int i = 0; i < o->ndevices; i++) {
 		argv[n++] = "--device";

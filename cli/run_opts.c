@@ -16,6 +16,8 @@ const char cli_run_help[] =
 	"  --loop auto|uring|epoll how the daemon waits for events\n"
 	"  --near auto|idle|spin|off\n"
 	"                          how it serves PROG on the CPU it runs on\n"
+	"  --workers N             threads of it that serve programs (1): each\n"
+	"                          program has one\n"
 	"  --device NAME:TYPE:SIZE a device, repeatable: hmm_dmirror0:private:64G;\n"
 	"                          else hmm_dmirror0 and 1, private, 2 and 3,\n"
 	"                          coherent\n"
@@ -39,6 +41,7 @@ enum {
 	OPT_ENGINE = 256,
 	OPT_LOOP,
 	OPT_NEAR,
+	OPT_WORKERS,
 	OPT_DEVICE,
 	OPT_POLICY,
 	OPT_DRIVER,
@@ -52,6 +55,7 @@ static const struct option options[] = {
 	{ "engine", required_argument, NULL, OPT_ENGINE },
 	{ "loop", required_argument, NULL, OPT_LOOP },
 	{ "near", required_argument, NULL, OPT_NEAR },
+	{ "workers", required_argument, NULL, OPT_WORKERS },
 	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "policy", required_argument, NULL, OPT_POLICY },
 	{ "driver", required_argument, NULL, OPT_DRIVER },
@@ -157,6 +161,9 @@ static int take(struct cli_run_opts *o, int opt, const char *arg)
 		return take_loop(o, arg);
 	case OPT_NEAR:
 		return take_near(o, arg);
+	case OPT_WORKERS:
+		o->workers = arg;	/* the daemon knows how many */
+		return -1;
 	case OPT_DEVICE:
 		return take_device(o, arg);
 	case OPT_POLICY:
@@ -197,10 +204,10 @@ int cli_run_opts_parse(struct cli_run_opts *o, int argc, char **argv)
 		cli_say("which program?");
 		return CLI_USAGE;
 	}
-	if (o->socket && (o->engine || o->loop || o->near || o->ndevices ||
-			  o->npolicies || o->ndrivers)) {
+	if (o->socket && (o->engine || o->loop || o->near || o->workers ||
+			  o->ndevices || o->npolicies || o->ndrivers)) {
 		cli_say("--socket joins a daemon as it is: no --engine, --loop, "
-			"--near, --device, --policy or --driver");
+			"--near, --workers, --device, --policy or --driver");
 		return CLI_USAGE;
 	}
 	if (o->taking && o->engine && strcmp(o->engine, "auto") != 0 &&

@@ -13,6 +13,7 @@ struct cli_run_opts {
 	const char *engine; /* NULL: the daemon decides */
 	const char *loop;
 	const char *near;
+	const char *workers;
 	const char *device[CLI_DEVICES_MAX]; /* NAME:TYPE:SIZE */
 	unsigned int ndevices;
 	const char *policy[CLI_POLICIES_MAX];

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# bench.sh [--quick] [--engine E,E|all] [--loop L,L|all] [--only NAME,NAME]
+# bench.sh [--quick] [--engine E,E|all] [--loop L,L|all] [--workers N] [--only NAME,NAME]
 #
 # Builds release, takes the figures: JSON lines on stdout, a table with goals
 # and verdicts on stderr. Floors, device creation and the idle program do not
@@ -15,15 +15,16 @@ usage() {
 	exit 2
 }
 
-engines=auto loops=auto args=()
+engines=auto loops=auto workers=1 args=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--quick) args+=(--quick) ;;
-	--engine | --loop | --only)
+	--engine | --loop | --workers | --only)
 		[ $# -gt 1 ] || usage
 		case $1 in
 		--engine) engines=$2 ;;
 		--loop) loops=$2 ;;
+		--workers) workers=$2 ;;
 		--only) args+=(--only "$2") ;;
 		esac
 		shift
@@ -58,8 +59,8 @@ for engine in $(choices engine "$engines"); do
 			echo "bench: no engine $engine with loop $loop here" >&2
 			continue
 		fi
-		$bin/uhmm run --engine "$engine" --loop "$loop" -- \
-			$bin/bench/bench_device "${args[@]}" | keep
+		$bin/uhmm run --engine "$engine" --loop "$loop" \
+			--workers "$workers" -- $bin/bench/bench_device "${args[@]}" | keep
 	done
 done
 bench/table "$out" >&2
