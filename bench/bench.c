@@ -92,9 +92,37 @@ unsigned char *bench_map(uint64_t npages)
 	return p;
 }
 
+/* ---- CPU time ---- */
+
+static clockid_t server;
+static bool has_server;
+
+void bench_serves(pid_t pid)
+{
+	has_server = pid && !clock_getcpuclockid(pid, &server);
+}
+
+static uint64_t spent_by(clockid_t clock)
+{
+	struct timespec t = { 0 };
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* By this process and who serves it. */
+static uint64_t spent_ns(void)
+{
+	return spent_by(CLOCK_PROCESS_CPUTIME_ID) +
+	       (has_server ? spent_by(server) : 0);
+}
+
+/* ---- samples ---- */
+
 void bench_yardstick(struct bench *b)
 {
 	volatile unsigned char *p = bench_map(TOUCH_NPAGES);
+	uint64_t cpu_from = spent_by(CLOCK_PROCESS_CPUTIME_ID);
 	uint64_t from = bench_now_ns();
 
 	for (size_t i = 0; i < TOUCH_NPAGES; i++)
@@ -102,7 +130,10 @@ void bench_yardstick(struct bench *b)
 	if (b->n < BENCH_SAMPLES_MAX)
 		b->touch_ns[b->n] =
 			(double)(bench_now_ns() - from) / TOUCH_NPAGES;
+	b->touch_cpu_ns = (double)(spent_by(CLOCK_PROCESS_CPUTIME_ID) -
+				   cpu_from) / TOUCH_NPAGES;
 	munmap((void *)p, TOUCH_NPAGES * bench_page());
+	b->cpu_from_ns = spent_ns();
 }
 
 void bench_add_ns(struct bench *b, double ns)
@@ -117,7 +148,11 @@ void bench_add_ns(struct bench *b, double ns)
 void bench_add(struct bench *b, uint64_t from_ns, uint64_t units)
 {
 	uint64_t ns = bench_now_ns() - from_ns;
+	double cpu = (double)(spent_ns() - b->cpu_from_ns) / (double)units;
 
+	if (b->cpu_from_ns && b->ncpu < BENCH_SAMPLES_MAX)
+		b->cpu[b->ncpu++] = cpu / b->touch_cpu_ns;
+	b->cpu_from_ns = 0;
 	bench_add_ns(b, (double)ns / (double)units);
 }
 
@@ -146,18 +181,23 @@ void bench_print(const struct bench *b)
 {
 	struct bench s = *b;
 	double touch, mid;
+	char cpu[64];
 
 	if (!b->n || !bench_wants(b->name))
 		return;
+	cpu[0] = '\0';
+	if (s.ncpu)
+		snprintf(cpu, sizeof(cpu), "\"cpu_ratio\": %.4g, ",
+			 bench_median(s.cpu, s.ncpu));
 	mid = bench_median(s.ns, s.n);
 	touch = bench_median(s.touch_ns, s.n);
 	printf("{\"bench\": \"%s\", \"engine\": \"%s\", \"loop\": \"%s\", "
-	       "\"ns_per_%s\": %.1f, \"ratio\": %.4g, \"min_ratio\": %.4g, "
+	       "\"ns_per_%s\": %.1f, \"ratio\": %.4g, \"min_ratio\": %.4g, %s"
 	       "\"first_touch_ns\": %.1f, \"n\": %u, "
 	       "\"min\": %.1f, \"max\": %.1f%s}\n",
 	       b->name, env("UHMM_BENCH_ENGINE"), env("UHMM_BENCH_LOOP"),
 	       b->unit ? b->unit : "page", mid, mid / touch,
-	       s.ns[0] / s.touch_ns[0], touch, b->n, s.ns[0], s.ns[b->n - 1],
+	       s.ns[0] / s.touch_ns[0], cpu, touch, b->n, s.ns[0], s.ns[b->n - 1],
 	       b->extra ? b->extra : "");
 	fflush(stdout);
 }

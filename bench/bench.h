@@ -4,7 +4,9 @@
  * A figure is taken several times; its line has median, minimum and maximum,
  * and the ratio to the yardstick: the plain first touch of anonymous memory,
  * measured between the samples of the figure itself, since the machine may be
- * busier a second later. A ratio below one is faster than that.
+ * busier a second later. A ratio below one is faster than that. Where others use
+ * the machine, too, waiting for a CPU is most of it: so a line has the ratio of
+ * the CPU time, too, of the program and of who serves it.
  *
  * Names, units and goals: bench/goals. Which are taken: bench_begin().
  */
@@ -14,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define BENCH_SAMPLES_MAX 64
 
@@ -33,6 +36,10 @@ struct bench {
 	const char *extra;		/* more of the line, ", \"k\": v" or NULL */
 	double ns[BENCH_SAMPLES_MAX];	/* per unit */
 	double touch_ns[BENCH_SAMPLES_MAX];
+	double cpu[BENCH_SAMPLES_MAX];	/* ratio of CPU times */
+	double touch_cpu_ns;		/* of the yardstick before the sample */
+	uint64_t cpu_from_ns;		/* spent until then */
+	unsigned int ncpu;
 	unsigned int n;
 };
 
@@ -50,6 +57,9 @@ size_t bench_page(void);
 
 /** bench_now_ns() - monotonic time */
 uint64_t bench_now_ns(void);
+
+/** bench_serves() - process @pid serves this one; 0: nobody does */
+void bench_serves(pid_t pid);
 
 /** bench_yardstick() - a sample of the first touch, before one of @b */
 void bench_yardstick(struct bench *b);

@@ -135,6 +135,7 @@ static void measure_faults(const char *name, bool same_cpu)
 	uffd = open_uffd();
 	trap(uffd, mem);
 	pid = start_handler(uffd);
+	bench_serves(pid);
 	for (unsigned int i = 0; i < bench_options.times; i++) {
 		uint64_t from;
 
@@ -144,6 +145,7 @@ static void measure_faults(const char *name, bool same_cpu)
 		touch_all(mem);
 		bench_add(&b, from, NPAGES);
 	}
+	bench_serves(0);
 	end_handler(pid);
 	close(uffd);
 	sched_setaffinity(0, sizeof(before), &before);
