@@ -143,20 +143,34 @@ void uhmm_table_clear(struct uhmm_store *store, struct uhmm_table *t,
 	}
 }
 
+/* The slot behind the last one of a node that holds *@index for which indexes
+ * below @end, which is above it, matter. */
+static unsigned int slots_until(uint64_t index, uint64_t end,
+				unsigned int level)
+{
+	unsigned int above = (level + 1) * UHMM_TABLE_LEVEL_BITS;
+
+	return index >> above == (end - 1) >> above ?
+		       slot_of(end - 1, level) + 1 :
+		       UHMM_TABLE_NODE_WORDS;
+}
+
 /*
- * The first word of @node at or after *@index that is not 0. *@index becomes
- * the first index below that word, or below the node's end.
+ * The first word of @node at or after *@index, and for less than @end, that is
+ * not 0. *@index becomes the first index below that word, or what is behind.
  */
-static uint64_t scan(const uint64_t *node, unsigned int level, uint64_t *index)
+static uint64_t scan(const uint64_t *node, unsigned int level, uint64_t *index,
+		     uint64_t end)
 {
 	unsigned int shift = level * UHMM_TABLE_LEVEL_BITS;
+	unsigned int last = slots_until(*index, end, level);
 	unsigned int first = slot_of(*index, level), i = first;
 
-	while (i < UHMM_TABLE_NODE_WORDS && !node[i])
+	while (i < last && !node[i])
 		i++;
 	if (i > first)
 		*index = ((*index >> shift) + (i - first)) << shift;
-	return i < UHMM_TABLE_NODE_WORDS ? node[i] : 0;
+	return i < last ? node[i] : 0;
 }
 
 bool uhmm_table_next(const struct uhmm_store *store, const struct uhmm_table *t,
@@ -173,7 +187,7 @@ bool uhmm_table_next(const struct uhmm_store *store, const struct uhmm_table *t,
 		/* a node with nothing left moves @at behind it: from the top */
 		while (level > 0 && w) {
 			level--;
-			w = scan(node_of(store, w), level, &at);
+			w = scan(node_of(store, w), level, &at, end);
 		}
 		if (w && at < end) {
 			*index = at;

@@ -14,6 +14,7 @@ uint64_t uhmm_dmirror_entry(const struct dmirror *m, uhmm_vpn_t vpn)
 
 int uhmm_dmirror_store(struct dmirror *m, uhmm_vpn_t vpn, uint64_t entry)
 {
+	m->huge |= (entry & DMIRROR_ENTRY_HUGE) != 0;
 	return uhmm_page_table_set(&m->pt, vpn, entry);
 }
 
@@ -61,7 +62,7 @@ static void forget_split(struct dmirror *m, uhmm_vpn_t border)
 		UHMM_VPN(border.val - border.val % pmd), pmd);
 	uhmm_vpn_t vpn = r.start;
 
-	if (border.val % pmd && uhmm_dmirror_next(m, &vpn, r.end) &&
+	if (m->huge && border.val % pmd && uhmm_dmirror_next(m, &vpn, r.end) &&
 	    (uhmm_dmirror_entry(m, vpn) & DMIRROR_ENTRY_HUGE))
 		uhmm_dmirror_forget(m, r);
 }

@@ -77,6 +77,7 @@ struct dmirror {
 	struct uhmm_page_table pt;	/* of enum dmirror_entry */
 	uint64_t flags;			/* UHMM_DMIRROR_FLAG_* */
 	bool looks;			/* pt has had a DMIRROR_ENTRY_LOOK */
+	bool huge;			/* ... a DMIRROR_ENTRY_HUGE */
 };
 
 /** One command: whose, from whom, what. */
