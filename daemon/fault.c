@@ -218,6 +218,7 @@ static void on_unmap(struct session *s, const struct uffd_msg *msg)
 		 (unsigned long long)uhmm_addr_of(r.start),
 		 (unsigned long long)uhmm_range_npages(r));
 	s->d->stats.unmaps++;
+	uhmm_event_cut(s->mm, r);
 	unmap_what_is_gone(s, r);
 }
 

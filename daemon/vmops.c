@@ -103,6 +103,55 @@ static int make_plain(struct session *s, struct uhmm_range r)
 	return s->mm->ops->untrap(s->mm->ops_ctx, r);
 }
 
+/* The program's mapping around @vma, parts of which may be trapped or watched. */
+static struct uhmm_range whole_mapping(const struct uhmm_mm *mm,
+				       struct uhmm_vma vma)
+{
+	struct uhmm_range whole = {
+		vma.range.start, mm->ops->mapping_end(mm->ops_ctx, &vma)
+	};
+
+	while (whole.start.val > 0 &&
+	       !mm->ops->vma_find(mm->ops_ctx, UHMM_VPN(whole.start.val - 1),
+				  &vma) &&
+	       vma.range.end.val == whole.start.val &&
+	       mm->ops->mapping_end(mm->ops_ctx, &vma).val == whole.end.val)
+		whole.start = vma.range.start;
+	return whole;
+}
+
+/* Is there any place for a huge page in @r? */
+static bool has_unit(const struct uhmm_mm *mm, struct uhmm_range r)
+{
+	uint64_t n = mm->core->pmd_npages;
+
+	return (r.start.val + n - 1) / n < r.end.val / n;
+}
+
+/* Huge pages are made of plain memory. Of a mapping of which the call has no
+ * place for one the kernel only asks whether it has any, so it sees it whole. */
+static int before_collapse(struct session *s, struct uhmm_range r)
+{
+	const struct uhmm_mm *mm = s->mm;
+	struct uhmm_vma vma;
+	int err = 0;
+
+	while (!err && !mm->gone && r.start.val < r.end.val) {
+		struct uhmm_range whole, part;
+
+		if (mm->ops->vma_find(mm->ops_ctx, r.start, &vma))
+			return 0;
+		whole = whole_mapping(mm, vma);
+		part = uhmm_range_clip(r, whole);
+		if (has_unit(mm, part))
+			err = make_plain(s, part);
+		else if (uhmm_range_npages(part))
+			err = uhmm_engine_join(s->engine, whole);
+		r.start = whole.end;
+	}
+	return err;
+}
+
 /* Are pages of coherent devices among these? They are neither reclaimed nor
  * made part of a huge page. */
 static bool has_coherent(const struct uhmm_mm *mm, struct uhmm_range r)
@@ -142,7 +191,7 @@ int vmops_advise(struct request *rq)
 	case COLLAPSE:
 		if (!after && has_coherent(s->mm, r))
 			return -EALREADY;
-		return after ? 0 : make_plain(s, r);
+		return after ? 0 : before_collapse(s, r);
 	case UHMM_ADVISE_PLAIN:
 		return make_plain(s, r);
 	case UHMM_ADVISE_YIELD:

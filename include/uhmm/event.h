@@ -19,13 +19,21 @@ UHMM_EXPORTS_BEGIN
  */
 void uhmm_event_unmap(struct uhmm_mm *mm, struct uhmm_range r);
 
+/**
+ * uhmm_event_cut() - @r is not mapped any more: what was one mapping with what
+ * is before or behind it is cut
+ * Mirrors forget all of a PMD in which that happened.
+ * Kernel: vma_adjust_trans_huge(), which tells so whether a PMD is huge or not.
+ */
+void uhmm_event_cut(struct uhmm_mm *mm, struct uhmm_range r);
+
 /** uhmm_event_remap() - mremap moved [@from, +@npages) to @to */
 void uhmm_event_remap(struct uhmm_mm *mm, uhmm_vpn_t from, uhmm_vpn_t to,
 		      uint64_t npages);
 
 /**
- * uhmm_event_protect() - mprotect changed the protection of @r: entries become
- * READ, mirrors forget
+ * uhmm_event_protect() - mprotect is to change the protection of @r, in one
+ * mapping: entries become READ, mirrors forget, as of uhmm_event_cut()
  * Kernel: change_pte_range().
  */
 void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r);

@@ -18,6 +18,55 @@ static void note_change(struct uhmm_mm *mm, struct uhmm_range r)
 					r.end, &leaf);
 }
 
+/* ---- mappings that are cut ---- */
+
+/* Is @r in one mapping? */
+static bool is_mapped(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	struct uhmm_vma vma;
+
+	return r.start.val >= r.end.val ||
+	       (!mm->ops->vma_find(mm->ops_ctx, r.start, &vma) &&
+		uhmm_range_has(vma.range, r.start) &&
+		mm->ops->mapping_end(mm->ops_ctx, &vma).val >= r.end.val);
+}
+
+/* A mapping that held @r is cut at @border, one end of that. If all of the PMD
+ * there was in it, all of that is told of. */
+static void tell_cut(struct uhmm_mm *mm, struct uhmm_range r, uhmm_vpn_t border)
+{
+	uint64_t n = mm->core->pmd_npages;
+	struct uhmm_range pmd =
+		uhmm_range_of(UHMM_VPN(border.val - border.val % n), n);
+	struct uhmm_range before = { pmd.start, r.start };
+	struct uhmm_range behind = { r.end, pmd.end };
+
+	if (border.val % n && is_mapped(mm, before) && is_mapped(mm, behind))
+		uhmm_mm_invalidate(mm, pmd, UHMM_NOTIFY_CLEAR, NULL);
+}
+
+void uhmm_event_cut(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	if (uhmm_list_is_empty(&mm->notifiers) || mm->bare)
+		return;
+	tell_cut(mm, r, r.start);
+	tell_cut(mm, r, r.end);
+}
+
+/* Those of the two ends of @r, which is in a mapping, that are not its ends. */
+static void cut_within(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	if (uhmm_list_is_empty(&mm->notifiers))
+		return;
+	if (r.start.val &&
+	    is_mapped(mm, uhmm_range_of(UHMM_VPN(r.start.val - 1), 2)))
+		tell_cut(mm, r, r.start);
+	if (is_mapped(mm, uhmm_range_of(UHMM_VPN(r.end.val - 1), 2)))
+		tell_cut(mm, r, r.end);
+}
+
+/* ---- what is done to them ---- */
+
 void uhmm_event_unmap(struct uhmm_mm *mm, struct uhmm_range r)
 {
 	note_change(mm, r);
@@ -98,6 +147,7 @@ void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r)
 	uhmm_vpn_t vpn = r.start;
 	uhmm_softleaf_t leaf;
 
+	cut_within(mm, r);
 	uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_PROTECTION, NULL);
 	uhmm_unit_split_part(store, mm->slot, r);
 	for (; uhmm_shadow_next(store, mm->slot, &vpn, r.end, &leaf);

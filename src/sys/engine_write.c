@@ -133,7 +133,8 @@ static int write_quietly(struct uhmm_engine *e, const struct uhmm_range *r,
 /* @npages pages are not shared any more, but were, by a fork that nobody
  * announced: the kernel notices when they are written. And it looks whether the
  * first page of a large folio is shared, whichever it is to move (Linux 6.18):
- * write that, too. Nothing gained: the page is pinned. */
+ * have that split, and where it cannot be write that page, too. Nothing gained:
+ * the page is pinned. */
 int uhmm_engine_write_open(struct uhmm_engine *e, struct uhmm_run *run,
 			   uint64_t npages)
 {
@@ -151,6 +152,9 @@ int uhmm_engine_write_open(struct uhmm_engine *e, struct uhmm_run *run,
 		return 0;
 	r[0] = uhmm_range_of(vpn, npages);
 	wp[0] = false;
+	err = uhmm_engine_split(e, r[0], false);
+	if (err)
+		return err;
 	n = 1 + find_heads(e, vpn, &r[1], &wp[1]);
 	err = write_quietly(e, r, wp, n);
 	run->error = -EAGAIN;

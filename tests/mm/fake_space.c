@@ -213,7 +213,7 @@ static void clear(struct fake_mm *m, uint64_t vpn, uint64_t npages)
 void fake_unmap(struct fake_mm *m, uint64_t vpn, uint64_t npages)
 {
 	struct uhmm_range part;
-	uint64_t at = vpn;
+	uint64_t at = vpn, events = m->events;
 
 	fake_split_huge(m, vpn, npages);
 	while (next_part(m, &at, vpn + npages, &part)) {
@@ -222,6 +222,8 @@ void fake_unmap(struct fake_mm *m, uint64_t vpn, uint64_t npages)
 		uhmm_event_unmap(m->mm, part);
 	}
 	clear(m, vpn, npages);
+	if (m->events != events)
+		uhmm_event_cut(m->mm, uhmm_range_of(UHMM_VPN(vpn), npages));
 }
 
 void fake_map(struct fake_mm *m, uint64_t vpn, uint64_t npages,
@@ -286,8 +288,10 @@ void fake_remap(struct fake_mm *m, uint64_t from, uint64_t to, uint64_t npages,
 
 		m->events++;
 		uhmm_event_remap(m->mm, old, part.start, n);
-		if (!dontunmap)
-			uhmm_event_unmap(m->mm, uhmm_range_of(old, n));
+		if (dontunmap)
+			continue;
+		uhmm_event_cut(m->mm, uhmm_range_of(old, n));
+		uhmm_event_unmap(m->mm, uhmm_range_of(old, n));
 	}
 }
 
@@ -299,17 +303,18 @@ void fake_protect(struct fake_mm *m, uint64_t vpn, uint64_t npages,
 	fake_split_huge(m, vpn, npages);
 	for (; vpn < end; vpn++) {
 		first = vpn;
-		for (; vpn < end && m->pte[vpn].mapped &&
-		       has_other_rights(&m->pte[vpn], kind);
-		     vpn++) {
-			m->pte[vpn].kind.read = kind->read;
-			m->pte[vpn].kind.write = kind->write;
-			m->pte[vpn].kind.exec = kind->exec;
-		}
+		while (vpn < end && m->pte[vpn].mapped &&
+		       has_other_rights(&m->pte[vpn], kind))
+			vpn++;
 		if (vpn > first)
 			uhmm_event_protect(m->mm,
 					   uhmm_range_of(UHMM_VPN(first),
 							 vpn - first));
+		for (; first < vpn; first++) {
+			m->pte[first].kind.read = kind->read;
+			m->pte[first].kind.write = kind->write;
+			m->pte[first].kind.exec = kind->exec;
+		}
 	}
 }
 

@@ -222,6 +222,66 @@ START_TEST(test_write_goes_on_without_a_split)
 }
 END_TEST
 
+/* ---- mappings are cut ---- */
+
+static void cut_unmap(uint64_t vpn, uint64_t npages)
+{
+	fake_unmap(rig.m, vpn, npages);
+}
+
+static void cut_protect(uint64_t vpn, uint64_t npages)
+{
+	fake_protect(rig.m, vpn, npages, &fake_ro);
+}
+
+static const struct {
+	void (*cut)(uint64_t vpn, uint64_t npages);
+	uint64_t vpn, npages;
+	bool before, behind;	/* is HERE, the last of it told of? */
+} cuts[] = {
+	{ cut_unmap, HERE + 9, 3, true, true },
+	{ cut_protect, HERE + 9, 3, true, true },
+	{ cut_unmap, HERE - N, N + 9, false, true },
+	{ cut_protect, HERE - N, N + 9, false, true },
+	{ cut_unmap, HERE + 9, 2 * N - 9, true, false },
+	{ cut_protect, HERE + 9, 2 * N - 9, true, false },
+	/* on a border of PMDs, and in other ones */
+	{ cut_unmap, HERE - N, N, false, false },
+	{ cut_unmap, HERE + N, 9, false, false },
+	{ cut_protect, HERE - 9, 3, false, false },
+};
+
+/* All of the PMD is forgotten where a mapping is cut, though base pages are
+ * mapped there. */
+START_TEST(test_cut_mapping)
+{
+	map_all(&fake_rw);
+	fake_put(rig.m, HERE, N, 1);
+	rig_ok(rig.file, RIG_READ, HERE, N, 1);
+	cuts[_i].cut(cuts[_i].vpn, cuts[_i].npages);
+	if (cuts[_i].before || cuts[_i].vpn + cuts[_i].npages <= HERE ||
+	    cuts[_i].vpn >= HERE + N)
+		ck_assert_int_eq(is_known(rig.file, HERE), !cuts[_i].before);
+	if (cuts[_i].behind || cuts[_i].vpn >= HERE + N ||
+	    cuts[_i].vpn + cuts[_i].npages <= HERE)
+		ck_assert_int_eq(is_known(rig.file, HERE + N - 1),
+				 !cuts[_i].behind);
+}
+END_TEST
+
+/* A mapping without all of the PMD is not. */
+START_TEST(test_cut_smaller_mapping)
+{
+	fake_map(rig.m, HERE + 1, 2 * N, &fake_rw);
+	fake_put(rig.m, HERE + 1, N - 1, 1);
+	rig_ok(rig.file, RIG_READ, HERE + 1, N - 1, 1);
+	fake_unmap(rig.m, HERE + 9, 3);
+	ck_assert(is_known(rig.file, HERE + 1));
+	fake_protect(rig.m, HERE + 20, 3, &fake_ro);
+	ck_assert(is_known(rig.file, HERE + N - 1));
+}
+END_TEST
+
 UNIT_RIG_MAIN("split", UNIT_TABLE(test_to_sys_splits, parts),
 	      UNIT_TABLE(test_to_dev_splits, parts),
 	      UNIT_TABLE(test_mirrors_forget_all, parts),
@@ -234,4 +294,6 @@ UNIT_RIG_MAIN("split", UNIT_TABLE(test_to_sys_splits, parts),
 	      UNIT_TEST(test_write_leaves_it_whole),
 	      UNIT_TEST(test_write_splits_what_is_shared),
 	      UNIT_TEST(test_write_splits_zeros),
-	      UNIT_TEST(test_write_goes_on_without_a_split))
+	      UNIT_TEST(test_write_goes_on_without_a_split),
+	      UNIT_TABLE(test_cut_mapping, cuts),
+	      UNIT_TEST(test_cut_smaller_mapping))
