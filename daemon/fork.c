@@ -449,11 +449,26 @@ static void forget_announced(struct channel *ch)
 	ch->session->forks.announced--;
 }
 
+/* What a device knows of memory for fences, of which the child has copies. */
+static int share_fenceable(struct session *s)
+{
+	struct uhmm_range rest = whole_mm(), piece;
+	int err = 0;
+
+	while (!err &&
+	       uhmm_engine_next_fenceable(s->engine, rest, &piece)) {
+		err = uhmm_mm_share_copies(s->mm, piece);
+		rest.start = piece.end;
+	}
+	return err;
+}
+
 /* What was announced last has happened. It may have been on another channel. */
 static int over(struct channel *ch)
 {
 	struct session *s = ch->session;
 	struct uhmm_list *node;
+	int err;
 
 	if (!ch->announced)
 		UHMM_LIST_EACH(node, &s->channels) {
@@ -463,7 +478,10 @@ static int over(struct channel *ch)
 		}
 	if (ch->announced)
 		forget_announced(ch);
-	return s->forks.announced ? 0 : uhmm_mm_shared(s->mm);
+	if (s->forks.announced)
+		return 0;
+	err = uhmm_mm_shared(s->mm);
+	return err ? err : share_fenceable(s);
 }
 
 int fork_request(struct request *rq)

@@ -29,6 +29,14 @@ UHMM_CHECKED int uhmm_mm_share(struct uhmm_mm *mm, struct uhmm_range except);
  *  was is again. 0; -ENOMEM; -ESRCH */
 UHMM_CHECKED int uhmm_mm_shared(struct uhmm_mm *mm);
 
+/**
+ * uhmm_mm_share_copies() - (yields) the fork is over, and of memory that fences
+ * trap the child knows nothing: the pages of @r that it got are read-only from
+ * now on
+ * Return: 0; -ENOMEM; -ESRCH
+ */
+UHMM_CHECKED int uhmm_mm_share_copies(struct uhmm_mm *mm, struct uhmm_range r);
+
 UHMM_EXPORTS_END
 
 #endif

@@ -262,3 +262,21 @@ int uhmm_mm_share(struct uhmm_mm *mm, struct uhmm_range except)
 	}
 	return err;
 }
+
+int uhmm_mm_share_copies(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	struct uhmm_vma vma;
+	int err = 0;
+
+	while (!err && !mm->gone && r.start.val < r.end.val) {
+		err = mm->ops->vma_find(mm->ops_ctx, r.start, &vma);
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		if (vma.by_fence && vma.write &&
+		    mm->ops->is_forked(mm->ops_ctx, vma.range.start))
+			err = protect_all(mm, uhmm_range_clip(r, vma.range),
+					  false);
+		r.start = vma.range.end;
+	}
+	return mm->gone ? -ESRCH : err;
+}

@@ -54,6 +54,7 @@ void uhmm_engine_destroy(struct uhmm_engine *engine)
 	uhmm_trapset_fini(&engine->trapped);
 	uhmm_trapset_fini(&engine->watched);
 	uhmm_trapset_fini(&engine->unforked);
+	uhmm_trapset_fini(&engine->fenceable);
 	uhmm_fences_fini(&engine->fences);
 	free(engine);
 }

@@ -334,6 +334,12 @@ UHMM_CHECKED int uhmm_engine_next_fence(struct uhmm_engine *engine,
 					struct uhmm_range within,
 					struct uhmm_range *r);
 
+/** uhmm_engine_next_fenceable() - the first piece of @within that fences trap and
+ *  that a device ever looked at; false: there is none */
+bool uhmm_engine_next_fenceable(const struct uhmm_engine *engine,
+				struct uhmm_range within,
+				struct uhmm_range *piece);
+
 /** uhmm_engine_forget_fences() - @r is not mapped any more */
 void uhmm_engine_forget_fences(struct uhmm_engine *engine,
 			       struct uhmm_range r);

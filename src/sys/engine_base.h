@@ -41,6 +41,7 @@ struct uhmm_engine {
 	struct uhmm_trapset watched;
 	struct uhmm_trapset unforked;	/* what a fork leaves out */
 	struct uhmm_fences fences;	/* engine_fence.c, as the next ones */
+	struct uhmm_trapset fenceable;	/* what they trap and a device knows */
 	struct uhmm_range changing;	/* hands are at it: either protection */
 	bool changing_any;		/* the lock of all this */
 	bool told;			/* UHMM_ENGINE_TELL was asked for */
@@ -145,6 +146,11 @@ int uhmm_engine_find_fenced(struct uhmm_engine *e, uhmm_vpn_t vpn,
 /** uhmm_engine_can_fence() - is @vma of the kind that is trapped by fences? */
 bool uhmm_engine_can_fence(const struct uhmm_engine *e,
 			   const struct uhmm_vma *vma);
+
+/** uhmm_engine_note_fenceable() - a device knows of @r, which is such memory.
+ *  0; -ENOMEM */
+UHMM_CHECKED int uhmm_engine_note_fenceable(struct uhmm_engine *e,
+					    struct uhmm_range r);
 
 /**
  * uhmm_engine_fence() - (yields) withhold @less (PROT_*, UHMM_FENCE_ALL) on @r

@@ -172,6 +172,23 @@ int uhmm_engine_next_fence(struct uhmm_engine *engine, struct uhmm_range within,
 void uhmm_engine_forget_fences(struct uhmm_engine *engine, struct uhmm_range r)
 {
 	uhmm_fences_clear(&engine->fences, r);
+	uhmm_trapset_remove(&engine->fenceable, r);
+}
+
+int uhmm_engine_note_fenceable(struct uhmm_engine *e, struct uhmm_range r)
+{
+	int err = uhmm_trapset_reserve(&e->fenceable);
+
+	if (!err)
+		uhmm_trapset_add(&e->fenceable, r);
+	return err;
+}
+
+bool uhmm_engine_next_fenceable(const struct uhmm_engine *engine,
+				struct uhmm_range within,
+				struct uhmm_range *piece)
+{
+	return uhmm_trapset_next(&engine->fenceable, within, piece);
 }
 
 /* ---- one change at a time ---- */

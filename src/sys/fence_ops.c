@@ -135,7 +135,8 @@ static int op_trap(void *ctx, struct uhmm_range r)
 	if (has_other_uffd(e, r))
 		return -EBUSY;
 	e->stats.traps++;
-	return uhmm_engine_fence(e, r, UHMM_FENCE_ALL);
+	err = uhmm_engine_note_fenceable(e, vma.range);
+	return err ? err : uhmm_engine_fence(e, r, UHMM_FENCE_ALL);
 }
 
 /* No page is away: what is left guards against writing, and may go. */
@@ -148,7 +149,15 @@ static int op_untrap(void *ctx, struct uhmm_range r)
 	return e->ops->untrap(e, r);
 }
 
-/* What fences trap is watched by hooks alone. */
+/* What fences trap is watched by hooks alone. @r: of @vma */
+static int watch_fenced(struct uhmm_engine *e, struct uhmm_range r,
+			const struct uhmm_vma *vma)
+{
+	int err = uhmm_engine_note_fenceable(e, vma->range);
+
+	return err ? err : uhmm_engine_tell(e, r);
+}
+
 static int op_watch(void *ctx, struct uhmm_range r)
 {
 	struct uhmm_engine *e = ctx;
@@ -163,7 +172,7 @@ static int op_watch(void *ctx, struct uhmm_range r)
 			return err == -ENOENT ? 0 : err;
 		part = uhmm_range_clip(r, vma.range);
 		if (uhmm_range_npages(part))
-			err = vma.by_fence ? uhmm_engine_tell(e, part) :
+			err = vma.by_fence ? watch_fenced(e, part, &vma) :
 					     e->ops->watch(e, part);
 		r.start = vma.range.end;
 	}

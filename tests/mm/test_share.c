@@ -456,6 +456,33 @@ START_TEST(test_pages_of_files_are_forgotten_when_shared)
 }
 END_TEST
 
+static const struct fake_kind private_file = { .read = true, .write = true,
+					       .file = true };
+
+/* Pages of one's own in such memory are protected when the fork is over. */
+START_TEST(test_copies_of_files_are_read_only)
+{
+	struct uhmm_range r = uhmm_range_of(UHMM_VPN(RIG_VPN), NPAGES);
+
+	fake_map(rig.m, RIG_VPN, NPAGES, &private_file);
+	fake_put(rig.m, RIG_VPN + 1, 4, 1);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, NPAGES, 1);
+	child = fake_raw_fork(rig.m);
+	fake_exit(child);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 3, 0x01, 0x02, 0x02);
+	ck_assert_int_eq(uhmm_mm_share_copies(rig.m->mm, r), 0);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, NPAGES, 0x01);
+	fake_put(rig.m, RIG_VPN + 2, 1, 9);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 4, 0x01, 0x01, 0x02, 0x01);
+	fake_expect(rig.m, RIG_VPN + 3, 2, 3);
+	/* other memory is none of its business */
+	fake_map(rig.m, RIG_VPN, NPAGES, &fake_rw);
+	fake_put(rig.m, RIG_VPN, NPAGES, 1);
+	ck_assert_int_eq(uhmm_mm_share_copies(rig.m->mm, r), 0);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, NPAGES, 0x02);
+}
+END_TEST
+
 /* ---- mappings that are not copied ---- */
 
 /* Without a page of its own a mapping is left alone, and watched again when
@@ -515,5 +542,6 @@ UNIT_RIG_MAIN("share",
 	      UNIT_TEST(test_mirror_keeps_a_page_that_is_used_again),
 	      UNIT_TEST(test_exclusive_comes_back_where_both_have_it),
 	      UNIT_TEST(test_pages_of_files_are_forgotten_when_shared),
+	      UNIT_TEST(test_copies_of_files_are_read_only),
 	      UNIT_TEST(test_nothing_to_share),
 	      UNIT_TEST(test_nobody_wants_to_know))

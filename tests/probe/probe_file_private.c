@@ -139,6 +139,34 @@ static void fork_copies(void)
 	probe_unmap(p, NPAGES);
 }
 
+/* What a fork shared may be written when it was, as other private memory. */
+static void fork_makes_read_only(void)
+{
+	unsigned char *p = map_and_fill(), *q = probe_map(NPAGES, RW);
+	unsigned char seen[NPAGES], other[NPAGES];
+	int pid;
+
+	probe_fill(q, NPAGES, SEED);
+	probe_to_dev(fd, p, NPAGES / 2);
+	probe_to_dev(fd, q, NPAGES / 2);
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	probe_wait(pid, "child");
+	probe_verify(p, NPAGES, SEED, "after a fork");
+	probe_verify(q, NPAGES, SEED, "after a fork, no file");
+	p[page_bytes] ^= 1;
+	q[page_bytes] ^= 1;
+	probe_do(fd, UHMM_DMIRROR_SNAPSHOT, p, NPAGES, seen);
+	probe_do(fd, UHMM_DMIRROR_SNAPSHOT, q, NPAGES, other);
+	CHECK(seen[1] == UHMM_DMIRROR_PROT_WRITE, "written: %02x", seen[1]);
+	for (size_t i = 0; i < NPAGES; i++)
+		CHECK(seen[i] == other[i], "page %zu: %02x, of no file %02x", i,
+		      seen[i], other[i]);
+	probe_unmap(p, NPAGES);
+	probe_unmap(q, NPAGES);
+}
+
 /* ---- a writer ---- */
 
 static _Atomic(uint32_t) *counter;
@@ -190,6 +218,7 @@ int main(void)
 	protection_is_the_programs();
 	replaced_mapping_is_new();
 	fork_copies();
+	fork_makes_read_only();
 	writers_lose_nothing();
 	return 0;
 }

@@ -191,6 +191,27 @@ START_TEST(test_watch_registers_no_file)
 }
 END_TEST
 
+START_TEST(test_what_a_device_knows_is_noted)
+{
+	struct uhmm_range all = uhmm_range_of(UHMM_VPN(0), UINT64_C(1) << 36);
+	struct uhmm_range piece;
+
+	map_file(4);
+	ck_assert(!uhmm_engine_next_fenceable(prog.engine, all, &piece));
+	ck_assert_int_eq(prog.ops->watch(prog.engine,
+					 prog_range(&prog, 2, 1)), 0);
+	ck_assert(uhmm_engine_next_fenceable(prog.engine, all, &piece));
+	ck_assert_uint_eq(piece.start.val, prog.base.val);
+	ck_assert_uint_eq(uhmm_range_npages(piece), 4);
+	uhmm_engine_forget_fences(prog.engine, prog_range(&prog, 0, 4));
+	ck_assert(!uhmm_engine_next_fenceable(prog.engine, all, &piece));
+	prog_take(&prog, 1, 2);
+	ck_assert(uhmm_engine_next_fenceable(prog.engine, all, &piece));
+	ck_assert_uint_eq(piece.start.val, prog.base.val);
+	ck_assert_int_eq(prog_give(&prog, 1, 2, 0).error, 0);
+}
+END_TEST
+
 START_TEST(test_shorter_file_takes_the_pages_along)
 {
 	map_file(4);
@@ -270,6 +291,7 @@ int main(void)
 		test_protection_of_a_page_that_is_there,
 		test_replaced_mapping_is_no_fence,
 		test_watch_registers_no_file,
+		test_what_a_device_knows_is_noted,
 		test_shorter_file_takes_the_pages_along,
 		test_write_protection_and_hooks,
 		test_a_run_may_cross_kinds,
