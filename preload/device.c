@@ -4,6 +4,7 @@
 
 #include "buffer.h"
 #include "devfd.h"
+#include "devmap.h"
 #include "devpath.h"
 #include "libc.h"
 #include "request.h"
@@ -193,8 +194,10 @@ void *uhmm_device_mmap(struct uhmm_wire_token dev, void *addr, size_t bytes,
 		return fail_map(device_error(err, &msg));
 	map = libc_mmap(addr, bytes, prot, flags & ~MAP_POPULATE, fd, 0);
 	(void)uhmm_sys1(SYS_close, fd);
-	if (map != MAP_FAILED)
+	if (map != MAP_FAILED) {
+		uhmm_devmap_note();
 		populate(map, bytes, prot);
+	}
 	return map;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* smaps.c - find "um" and "uw" in the VmFlags lines of smaps */
+/* smaps.c - find "um" and "uw" in the VmFlags lines of smaps, or a path */
 #include "smaps.h"
 
 int uhmm_smaps_init(struct uhmm_smaps *s)
@@ -12,6 +12,7 @@ int uhmm_smaps_init(struct uhmm_smaps *s)
 	s->end = 0;
 	s->accessible = false;
 	s->shared = false;
+	s->prot = 0;
 	s->fd = (int)uhmm_sys4(SYS_openat, AT_FDCWD, uhmm_ptr(path),
 			       O_RDONLY | O_CLOEXEC, 0);
 	return s->fd < 0 ? s->fd : 0;
@@ -81,6 +82,9 @@ static bool is_mapping(struct uhmm_smaps *s)
 		return false;
 	s->start = start;
 	s->end = end;
+	s->prot = (p[1] == 'r' ? PROT_READ : 0) |
+		  (p[2] == 'w' ? PROT_WRITE : 0) |
+		  (p[3] == 'x' ? PROT_EXEC : 0);
 	s->accessible = p[1] != '-' || p[2] != '-' || p[3] != '-';
 	s->shared = p[4] == 's';
 	return true;
@@ -112,5 +116,25 @@ bool uhmm_smaps_next(struct uhmm_smaps *s, uint64_t *start, uint64_t *end)
 		*end = s->end;
 		return true;
 	}
+	return false;
+}
+
+/* "7f12-7f34 rw-p 00000000 00:01 1032    /path" */
+static bool is_of_file(const char *line, const char *path)
+{
+	while (*line && *line != '/')
+		line++;
+	while (*path && *line == *path) {
+		line++;
+		path++;
+	}
+	return !*path && !*line;
+}
+
+bool uhmm_smaps_next_file(struct uhmm_smaps *s, const char *path)
+{
+	while (next_line(s))
+		if (is_mapping(s) && is_of_file(s->line, path))
+			return true;
 	return false;
 }

@@ -4,6 +4,7 @@
 
 #include "buffer.h"
 #include "device.h"
+#include "devmap.h"
 #include "env.h"
 #include "libc.h"
 #include "request.h"
@@ -155,12 +156,16 @@ void *uhmm_vm_sbrk(intptr_t by)
 static int drop(void *addr, size_t bytes, int advice)
 {
 	struct uhmm_vm_call call;
+	bool done;
 	int ret;
 
 	uhmm_vm_begin(&call, addr, bytes, UHMM_VMCALL_DROP);
 	ret = libc_madvise(addr, bytes, advice);
 	/* holes are complained of, and what is around them dropped */
-	uhmm_vm_end(&call, ret == 0 || errno == ENOMEM);
+	done = ret == 0 || errno == ENOMEM;
+	uhmm_vm_end(&call, done);
+	if (done && advice != MADV_REMOVE)
+		uhmm_devmap_dropped(addr, bytes);
 	return ret;
 }
 

@@ -262,6 +262,47 @@ static void device_memory_forked(void)
 	CHECK(q[0] == 1 && q[page_bytes] == 3, "moved");
 }
 
+/* What is dropped is gone, for who dropped it. */
+static void device_memory_dropped(void)
+{
+	unsigned char *p = mmap(NULL, bytes_of(4), RW, MAP_PRIVATE, dev0, 0);
+	unsigned char *q = mmap(NULL, bytes_of(4), RW, MAP_SHARED, dev0, 0);
+	unsigned char seen[4], copy[4 * 65536];
+	pid_t pid;
+
+	CHECK(p != MAP_FAILED && q != MAP_FAILED, "%s", strerror(errno));
+	p[page_bytes] = q[page_bytes] = 1;
+	pid = fork();
+	if (pid == 0) {
+		CHECK(!madvise(p + page_bytes, bytes_of(2), MADV_DONTNEED) &&
+			      !madvise(q, bytes_of(2), MADV_DONTNEED),
+		      "madvise: %s", strerror(errno));
+		for (size_t i = 0; i < 4; i++) {
+			uint32_t *at = (uint32_t *)(p + bytes_of(i));
+
+			CHECK(probe_dies_of(at, i % 2) ==
+				      (i == 1 || i == 2 ? SIGBUS : 0),
+			      "private page %zu", i);
+			at = (uint32_t *)(q + bytes_of(i));
+			CHECK(probe_dies_of(at, i % 2) == (i < 2 ? SIGBUS : 0),
+			      "shared page %zu", i);
+		}
+		_exit(0);
+	}
+	probe_wait(pid, "child");
+	CHECK(p[page_bytes] == 1 && q[page_bytes] == 1, "the child's");
+	CHECK(!madvise(p + page_bytes, bytes_of(2), MADV_DONTNEED), "madvise");
+	probe_do(dev0, UHMM_DMIRROR_SNAPSHOT, p, 4, seen);
+	CHECK(seen[0] == UHMM_DMIRROR_PROT_READ && seen[1] == 0 &&
+		      seen[2] == 0 && seen[3] == UHMM_DMIRROR_PROT_READ,
+	      "%02x %02x %02x %02x", seen[0], seen[1], seen[2], seen[3]);
+	CHECK(probe_try(dev0, UHMM_DMIRROR_READ, p, 4, copy, NULL) == -EFAULT,
+	      "it could be read");
+	CHECK(probe_try(dev0, UHMM_DMIRROR_READ, p, 1, copy, NULL) == 0,
+	      "page 0 could not");
+	CHECK(!munmap(p, bytes_of(4)) && !munmap(q, bytes_of(4)), "munmap");
+}
+
 /* ---- the descriptor ---- */
 
 static void through_dup(void)
@@ -374,6 +415,8 @@ static const struct conf_case cases[] = {
 	  device_memory },
 	{ "device_mmap_fork", "and that a fork shares until they are written",
 	  device_memory_forked },
+	{ "device_mmap_dropped", "and what is dropped of it is SIGBUS",
+	  device_memory_dropped },
 	{ "dup", "dup: one open, until the last reference is closed",
 	  through_dup },
 	{ "scm_rights", "the open, passed on: the opener's memory, even when gone",
