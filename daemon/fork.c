@@ -60,6 +60,7 @@ void fork_seen(struct session *parent, int uffd)
 	}
 	s->forks.parent = parent->ref;
 	s->forks.unclaimed = true;
+	s->forks.child = true;
 	s->mm->bare = true;
 	s->mm->coming = parent->forks.announced > 0;
 	s->forks.since_ns = co_now_ns();
@@ -450,14 +451,14 @@ static void forget_announced(struct channel *ch)
 }
 
 /* What a device knows of memory for fences, of which the child has copies. */
-static int share_fenceable(struct session *s)
+static int share_fenceable(struct session *s, bool late)
 {
 	struct uhmm_range rest = whole_mm(), piece;
 	int err = 0;
 
 	while (!err &&
 	       uhmm_engine_next_fenceable(s->engine, rest, &piece)) {
-		err = uhmm_mm_share_copies(s->mm, piece);
+		err = uhmm_mm_share_copies(s->mm, piece, late);
 		rest.start = piece.end;
 	}
 	return err;
@@ -481,7 +482,16 @@ static int over(struct channel *ch)
 	if (s->forks.announced)
 		return 0;
 	err = uhmm_mm_shared(s->mm);
-	return err ? err : share_fenceable(s);
+	return err ? err : share_fenceable(s, false);
+}
+
+void fork_opened(struct session *s)
+{
+	bool first = s->forks.child;
+
+	s->forks.child = false;
+	if (first && share_fenceable(s, true))
+		session_dbg(s, "cannot protect what it shares");
 }
 
 int fork_request(struct request *rq)

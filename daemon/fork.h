@@ -62,6 +62,10 @@ UHMM_CHECKED int fork_bare_fault(struct session *s, uhmm_vpn_t vpn, bool write,
 struct session *fork_claim(struct daemon *d, const struct uhmm_msg_hello *m,
 			   const struct session_parts *parts);
 
+/** fork_opened() - (yields) the program of @s opens a device: from now on it is
+ *  asked what it shares with whom it was forked from */
+void fork_opened(struct session *s);
+
 /** fork_request() - (yields) handler: PREPARE and PARENT */
 int fork_request(struct request *rq);
 

@@ -36,6 +36,7 @@ static int handle_open(struct request *rq)
 {
 	const struct uhmm_msg_open *m = &rq->msg.body.open;
 
+	fork_opened(rq->ch->session);
 	return opens_add(&rq->ch->d->opens, rq->ch->session, m->minor, m->flags,
 			 &rq->reply_fd);
 }

@@ -60,6 +60,7 @@ struct session_forks {
 	unsigned int announced;		/* of those told by the kernel */
 	uint64_t since_ns;		/* when this one was forked */
 	bool unclaimed;			/* it has not said hello yet */
+	bool child;			/* ... nor opened a device */
 	bool broken;			/* it lacks entries: must not run on */
 };
 

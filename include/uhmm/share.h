@@ -32,10 +32,12 @@ UHMM_CHECKED int uhmm_mm_shared(struct uhmm_mm *mm);
 /**
  * uhmm_mm_share_copies() - (yields) the fork is over, and of memory that fences
  * trap the child knows nothing: the pages of @r that it got are read-only from
- * now on
+ * now on, in the parent, and so are, @late, those in the child that are still
+ * the same
  * Return: 0; -ENOMEM; -ESRCH
  */
-UHMM_CHECKED int uhmm_mm_share_copies(struct uhmm_mm *mm, struct uhmm_range r);
+UHMM_CHECKED int uhmm_mm_share_copies(struct uhmm_mm *mm, struct uhmm_range r,
+				      bool late);
 
 UHMM_EXPORTS_END
 

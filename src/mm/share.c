@@ -263,7 +263,28 @@ int uhmm_mm_share(struct uhmm_mm *mm, struct uhmm_range except)
 	return err;
 }
 
-int uhmm_mm_share_copies(struct uhmm_mm *mm, struct uhmm_range r)
+/* Watch @r, and protect those of its pages that others map, too. */
+static int protect_shared(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	uint8_t pte[PIECE];
+	int err = mm->ops->watch(mm->ops_ctx, r);
+
+	while (!err && !mm->gone && r.start.val < r.end.val) {
+		struct uhmm_range piece =
+			uhmm_range_clip(uhmm_range_of(r.start, PIECE), r);
+
+		err = mm->ops->scan(mm->ops_ctx, piece, pte);
+		for (uint64_t i = 0; i < uhmm_range_npages(piece); i++)
+			if (pte[i] & UHMM_PTE_EXCLUSIVE)
+				pte[i] = 0;	/* written, or the last */
+		if (!err)
+			err = protect_runs(mm, piece, pte);
+		r.start = piece.end;
+	}
+	return err;
+}
+
+int uhmm_mm_share_copies(struct uhmm_mm *mm, struct uhmm_range r, bool late)
 {
 	struct uhmm_vma vma;
 	int err = 0;
@@ -272,8 +293,10 @@ int uhmm_mm_share_copies(struct uhmm_mm *mm, struct uhmm_range r)
 		err = mm->ops->vma_find(mm->ops_ctx, r.start, &vma);
 		if (err)
 			return err == -ENOENT ? 0 : err;
-		if (vma.by_fence && vma.write &&
-		    mm->ops->is_forked(mm->ops_ctx, vma.range.start))
+		if (vma.by_fence && vma.write && late)
+			err = protect_shared(mm, uhmm_range_clip(r, vma.range));
+		else if (vma.by_fence && vma.write &&
+			 mm->ops->is_forked(mm->ops_ctx, vma.range.start))
 			err = protect_all(mm, uhmm_range_clip(r, vma.range),
 					  false);
 		r.start = vma.range.end;

@@ -29,6 +29,8 @@ int uhmm_engine_note_fork(struct uhmm_engine *child,
 
 	if (!err)
 		err = copy_set(&child->watched, &parent->watched);
+	if (!err)
+		err = copy_set(&child->fenceable, &parent->fenceable);
 	return err ? err : uhmm_engine_evacuate(parent, false);
 }
 

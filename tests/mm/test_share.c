@@ -470,7 +470,7 @@ START_TEST(test_copies_of_files_are_read_only)
 	child = fake_raw_fork(rig.m);
 	fake_exit(child);
 	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 3, 0x01, 0x02, 0x02);
-	ck_assert_int_eq(uhmm_mm_share_copies(rig.m->mm, r), 0);
+	ck_assert_int_eq(uhmm_mm_share_copies(rig.m->mm, r, false), 0);
 	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, NPAGES, 0x01);
 	fake_put(rig.m, RIG_VPN + 2, 1, 9);
 	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 4, 0x01, 0x01, 0x02, 0x01);
@@ -478,8 +478,31 @@ START_TEST(test_copies_of_files_are_read_only)
 	/* other memory is none of its business */
 	fake_map(rig.m, RIG_VPN, NPAGES, &fake_rw);
 	fake_put(rig.m, RIG_VPN, NPAGES, 1);
-	ck_assert_int_eq(uhmm_mm_share_copies(rig.m->mm, r), 0);
+	ck_assert_int_eq(uhmm_mm_share_copies(rig.m->mm, r, false), 0);
 	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, NPAGES, 0x02);
+}
+END_TEST
+
+/* A child that opens a device later has written some of its own by then. */
+START_TEST(test_copies_of_files_in_the_child)
+{
+	fake_map(rig.m, RIG_VPN, NPAGES, &private_file);
+	fake_put(rig.m, RIG_VPN, 6, 1);
+	child = fake_raw_fork(rig.m);
+	fake_put(child, RIG_VPN, 2, 11);
+	fake_put(rig.m, RIG_VPN + 2, 1, 21);
+	its = rig_open(0, child);
+	ck_assert_int_eq(uhmm_mm_share_copies(child->mm,
+					      uhmm_range_of(UHMM_VPN(RIG_VPN),
+							    NPAGES),
+					      true),
+			 0);
+	/* the others are the last now, but were not written */
+	fake_put(rig.m, RIG_VPN + 3, 3, 31);
+	RIG_SNAPSHOT_IS(its, RIG_VPN, 6, 0x02, 0x02, 0x02, 0x01, 0x01, 0x01);
+	fake_put(child, RIG_VPN + 4, 1, 41);
+	RIG_SNAPSHOT_IS(its, RIG_VPN + 3, 3, 0x01, 0x02, 0x01);
+	done();
 }
 END_TEST
 
@@ -543,5 +566,6 @@ UNIT_RIG_MAIN("share",
 	      UNIT_TEST(test_exclusive_comes_back_where_both_have_it),
 	      UNIT_TEST(test_pages_of_files_are_forgotten_when_shared),
 	      UNIT_TEST(test_copies_of_files_are_read_only),
+	      UNIT_TEST(test_copies_of_files_in_the_child),
 	      UNIT_TEST(test_nothing_to_share),
 	      UNIT_TEST(test_nobody_wants_to_know))
