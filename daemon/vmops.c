@@ -175,6 +175,20 @@ static int before_free(struct session *s, struct uhmm_range r)
 	return -EALREADY;
 }
 
+/* From now on a fork copies @r, or does not. Where what is beside it is of the
+ * other kind then, and was not, the mapping is cut. */
+static int set_forked(struct session *s, struct uhmm_range r, bool forked)
+{
+	const struct uhmm_mm *mm = s->mm;
+	uhmm_vpn_t before = { r.start.val ? r.start.val - 1 : 0 };
+
+	if (mm->ops->is_forked(mm->ops_ctx, r.start) != forked &&
+	    (mm->ops->is_forked(mm->ops_ctx, before) != forked ||
+	     mm->ops->is_forked(mm->ops_ctx, r.end) != forked))
+		uhmm_event_cut(s->mm, r);
+	return uhmm_engine_note_forked(s->engine, r, forked);
+}
+
 int vmops_advise(struct request *rq)
 {
 	const struct uhmm_msg_advise *m = &rq->msg.body.advise;
@@ -201,10 +215,10 @@ int vmops_advise(struct request *rq)
 			       make_plain(s, r) : 0;
 	case MADV_DONTFORK:
 	case MADV_WIPEONFORK:
-		return after ? uhmm_engine_note_forked(s->engine, r, false) : 0;
+		return after ? set_forked(s, r, false) : 0;
 	case MADV_DOFORK:
 	case MADV_KEEPONFORK:
-		return after ? uhmm_engine_note_forked(s->engine, r, true) : 0;
+		return after ? set_forked(s, r, true) : 0;
 	default:
 		return -EINVAL;
 	}

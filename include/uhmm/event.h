@@ -20,8 +20,8 @@ UHMM_EXPORTS_BEGIN
 void uhmm_event_unmap(struct uhmm_mm *mm, struct uhmm_range r);
 
 /**
- * uhmm_event_cut() - @r is not mapped any more: what was one mapping with what
- * is before or behind it is cut
+ * uhmm_event_cut() - @r is not mapped any more, or is a mapping of its own: what
+ * was one mapping with what is before or behind it is cut
  * Mirrors forget all of a PMD in which that happened.
  * Kernel: vma_adjust_trans_huge(), which tells so whether a PMD is huge or not.
  */

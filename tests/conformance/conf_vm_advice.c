@@ -135,6 +135,38 @@ static void wipeonfork(unsigned char *p, enum range_state state)
 	range_is(p, 0, N, "parent");
 }
 
+/* How often the device looks anew to read @p. */
+static uint64_t faults_at(void *p)
+{
+	static unsigned char page[1 << 16];
+	struct uhmm_dmirror_cmd cmd;
+
+	CHECK(!probe_try(dev0, UHMM_DMIRROR_READ, p, 1, page, &cmd), "READ");
+	return cmd.faults;
+}
+
+/* Each makes a mapping of a part of one: of the 2 MiB around it the kernel tells,
+ * huge or not, and of no others. */
+static void cuts(void)
+{
+	const int advices[] = { MADV_DONTFORK, MADV_DOFORK, MADV_WIPEONFORK,
+				MADV_KEEPONFORK };
+	const size_t bytes = 2ul << 20, npages = 3 * bytes / page_bytes;
+	unsigned char *p = probe_map(npages, PROT_READ | PROT_WRITE);
+	unsigned char *at = p + -(uintptr_t)p % bytes;
+
+	probe_fill(p, npages, RANGE_SEED);
+	for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++) {
+		(void)faults_at(at);
+		(void)faults_at(at + bytes);
+		/* the second of a pair makes it one mapping again */
+		advise(at + 3 * page_bytes, 2, advices[i]);
+		CHECK(faults_at(at) == (i + 1) % 2, "advice %d", advices[i]);
+		CHECK(!faults_at(at + bytes), "advice %d, others", advices[i]);
+	}
+	probe_unmap(p, npages);
+}
+
 /* ---- huge pages ---- */
 
 #define HUGE_BYTES (2ul << 20)
@@ -184,6 +216,12 @@ EACH(lock)
 EACH(dontfork)
 EACH(wipeonfork)
 
+static void dontfork_all(void)
+{
+	each_dontfork();
+	cuts();
+}
+
 static const struct conf_case cases[] = {
 	{ "dontneed", "MADV_DONTNEED: dropped, reads zero", each_dontneed },
 	{ "ignored", "MADV_FREE, COLD, PAGEOUT, WILLNEED ...: stay away",
@@ -191,7 +229,7 @@ static const struct conf_case cases[] = {
 	{ "populate", "MADV_POPULATE_READ, _WRITE: come back", each_populate },
 	{ "mlock", "mlock: come back, and may leave again", each_lock },
 	{ "dontfork", "MADV_DONTFORK: the child has nothing there",
-	  each_dontfork },
+	  dontfork_all },
 	{ "wipeonfork", "MADV_WIPEONFORK: the child has zeros", each_wipeonfork },
 	{ "collapse", "MADV_COLLAPSE: come back and become one huge page",
 	  collapse },
