@@ -145,6 +145,12 @@ static int split_at(const struct uhmm_migrate_vma *args, uhmm_vpn_t vpn)
 	err = mm->ops->scan(mm->ops_ctx, uhmm_range_of(vpn, 1), &pte);
 	if (err || !(pte & UHMM_PTE_HUGE))
 		return err;
+	if (args->pgmap && args->pgmap == mm->core->exclusive) {
+		/* only the PMD is split, where the page is trapped */
+		uhmm_mm_invalidate(mm, uhmm_unit_range(vpn), UHMM_NOTIFY_CLEAR,
+				   NULL);
+		return 0;
+	}
 	p.r = uhmm_range_clip(uhmm_unit_range(vpn), args->range);
 	/* what was written since is nobody else's */
 	if (pte & UHMM_PTE_WP)

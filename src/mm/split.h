@@ -4,7 +4,8 @@
  * Theory of operation. The kernel splits a huge page before it looks at the
  * part of it that is to migrate, whether anything migrates or not, for all who
  * map it; and the mirrors of those forget all of it. Here the program's own
- * kernel does, when an engine asks. Entries of units are split by unit.h.
+ * kernel does, when an engine asks. Entries of units are split by unit.h. To make
+ * a page exclusive splits the PMD alone.
  * One that the range has whole, but that is not selected, is split by Linux 6.12
  * and left by later ones. Here it is left, and mirrors forget it.
  * Kernel: split_folio() in migrate_vma_collect_pmd().

@@ -169,6 +169,19 @@ START_TEST(test_mapping_goes_meanwhile)
 }
 END_TEST
 
+/* Then the other pages stay what they are. */
+START_TEST(test_exclusive_splits_no_page)
+{
+	map_huge();
+	rig_ok(rig.file, RIG_READ, HERE, N, 1);
+	rig_ok(rig.file, RIG_EXCLUSIVE, HERE + 5, 1, 0);
+	ck_assert_uint_eq(rig.f.calls[FAKE_SPLIT], 0);
+	ck_assert(!is_huge(rig.m, HERE));
+	rig_ok(rig.file, RIG_READ, HERE + 9, 1, 1);
+	fake_expect(rig.m, HERE, N, 1);
+}
+END_TEST
+
 /* ---- a device writes ---- */
 
 /* All of a huge page that is nobody else's, though protected, may be written. */
@@ -291,6 +304,7 @@ UNIT_RIG_MAIN("split", UNIT_TABLE(test_to_sys_splits, parts),
 	      UNIT_TEST(test_splits_where_it_moved_to),
 	      UNIT_TEST(test_mm_goes_meanwhile),
 	      UNIT_TEST(test_mapping_goes_meanwhile),
+	      UNIT_TEST(test_exclusive_splits_no_page),
 	      UNIT_TEST(test_write_leaves_it_whole),
 	      UNIT_TEST(test_write_splits_what_is_shared),
 	      UNIT_TEST(test_write_splits_zeros),
