@@ -215,6 +215,10 @@ UHMM_CHECKED int uhmm_engine_mark(struct uhmm_engine *e,
 UHMM_CHECKED int uhmm_engine_write_shared(struct uhmm_engine *e,
 					  struct uhmm_run *run, uint64_t n);
 
+/** uhmm_engine_write() - (yields) the hands write pages of @r, each of which is
+ *  there and may be written. 0; -errno of the hands; -ESRCH */
+UHMM_CHECKED int uhmm_engine_write(struct uhmm_engine *e, struct uhmm_range r);
+
 /** uhmm_engine_write_open() - the same for pages that are not protected, and the
  *  first pages of their folios */
 UHMM_CHECKED int uhmm_engine_write_open(struct uhmm_engine *e,

@@ -573,6 +573,32 @@ static bool is_held(const struct uhmm_engine *e, const struct uhmm_run *run)
 	       w == &e->window;
 }
 
+/* Is a page of @r, a unit, the zero page? */
+static bool has_zeros(const struct uhmm_engine *e, struct uhmm_range r)
+{
+	uint8_t pte[BATCH];
+
+	if (uhmm_range_npages(r) > BATCH || uhmm_ptes_scan(&e->ptes, r, pte))
+		return false;
+	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
+		if (pte[i] & UHMM_PTE_ZERO)
+			return true;
+	return false;
+}
+
+/* What the kernel split, to move it, is put together. Where it had pages of
+ * zeros it has the zero page since, which it does not take for a part of a huge
+ * page in registered memory: they are written first. */
+static int put_together(struct uhmm_engine *e, struct uhmm_range r)
+{
+	int err = uhmm_engine_collapse(e, r);
+
+	if (!err || err == -ESRCH || err == -EOPNOTSUPP || !has_zeros(e, r))
+		return err;
+	err = uhmm_engine_write(e, r);
+	return err ? err : uhmm_engine_collapse(e, r);
+}
+
 /* Move @run, a unit, which the window holds. Return: as give_by_move() */
 static int move_unit(struct uhmm_engine *e, struct uhmm_run *run)
 {
@@ -585,7 +611,7 @@ static int move_unit(struct uhmm_engine *e, struct uhmm_run *run)
 	/* page tables that were there before make the kernel split it */
 	err = uhmm_ptes_scan(&e->ptes, uhmm_range_of(r.start, 1), &pte);
 	if (!err && !(pte & UHMM_PTE_HUGE))
-		err = uhmm_engine_collapse(e, r);
+		err = put_together(e, r);
 	return err == -ESRCH ? err : 0;
 }
 

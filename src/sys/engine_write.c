@@ -42,6 +42,11 @@ static int write_by_hands(struct uhmm_engine *e, const struct uhmm_range *r,
 	return err;
 }
 
+int uhmm_engine_write(struct uhmm_engine *e, struct uhmm_range r)
+{
+	return write_by_hands(e, &r, 1);
+}
+
 static bool is_being_written(const struct uhmm_engine *e, uhmm_vpn_t vpn)
 {
 	struct uhmm_list *node;

@@ -444,6 +444,33 @@ START_TEST(test_program_dies)
 }
 END_TEST
 
+/* ---- huge pages ---- */
+
+/* What of it the kernel made the zero page, when it had to split it, is a part of
+ * it, too. */
+START_TEST(test_huge_page_of_zeros_comes_back)
+{
+	const uint64_t unit = 512;
+	long base;
+
+	prog_map(&prog, 2 * unit, false);
+	prog.base.val = (prog.base.val + unit - 1) & ~(unit - 1);
+	base = (long)uhmm_addr_of(prog.base);
+	prog_call(&prog, in_madvise, base, (long)uhmm_bytes_of(unit),
+		  MADV_HUGEPAGE);
+	prog_call(&prog, in_write, base, 7, 0);
+	if (!(prog_pte(&prog, 0) & UHMM_PTE_HUGE) || !prog.engine->collapses)
+		return;
+	prog_take(&prog, 0, unit);
+	ck_assert(!(prog_pte(&prog, 0) & UHMM_PTE_PRESENT));
+	ck_assert_uint_eq(prog_give(&prog, 0, unit, UHMM_RUN_UNIT).done, unit);
+	for (uint64_t i = 0; i < unit; i++)
+		ck_assert(prog_pte(&prog, i) & UHMM_PTE_HUGE);
+	ck_assert_int_eq(prog_call(&prog, in_sum, base, (long)unit, 0), 7);
+	ck_assert_uint_eq(prog.nfaults, 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -458,6 +485,7 @@ int main(void)
 		test_protected_meanwhile,
 		test_no_window_in_a_limited_program,
 		test_window_gives_way,
+		test_huge_page_of_zeros_comes_back,
 		test_replaced_while_it_is_taken,
 		test_evacuate_before_a_fork,
 		test_child_has_no_window,

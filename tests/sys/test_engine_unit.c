@@ -88,6 +88,27 @@ START_TEST(test_unit_is_huge_again_by_our_call)
 }
 END_TEST
 
+/* Pages of zeros that nobody wrote are parts of it, too. */
+START_TEST(test_unit_of_zeros_is_huge_again)
+{
+	long base;
+
+	prog_map(&prog, 2 * UNIT, false);
+	prog.base.val = (prog.base.val + UNIT - 1) & ~(uint64_t)(UNIT - 1);
+	base = (long)uhmm_addr_of(prog.base);
+	prog_call(&prog, in_madvise, base, (long)uhmm_bytes_of(UNIT),
+		  MADV_HUGEPAGE);
+	prog_call(&prog, in_write, base, 7, 0);
+	if (!can_be_huge())
+		return;
+	prog_take(&prog, 0, UNIT);
+	ck_assert_uint_eq(give_unit(0).done, UNIT);
+	for (uint64_t i = 0; i < UNIT; i++)
+		ck_assert(is_huge(i));
+	ck_assert_int_eq(prog_call(&prog, in_sum, base, UNIT, 0), 7);
+}
+END_TEST
+
 START_TEST(test_unit_given_as_base_pages)
 {
 	map_units();
@@ -306,6 +327,7 @@ int main(void)
 	const TTest *const tests[] = {
 		test_unit_is_huge_again,
 		test_unit_is_huge_again_by_our_call,
+		test_unit_of_zeros_is_huge_again,
 		test_unit_given_as_base_pages,
 		test_unit_write_protected,
 		test_unit_that_cannot_be_huge,
