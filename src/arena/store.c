@@ -104,6 +104,7 @@ static void use(struct uhmm_store *store, void *mem)
 	store->hdr = mem;
 	store->base = mem;
 	store->bytes = store->hdr->layout.bytes;
+	memset(store->leaf, 0, sizeof(store->leaf));
 }
 
 int uhmm_store_format(struct uhmm_store *store, void *mem, size_t bytes,

@@ -93,11 +93,22 @@ struct uhmm_store_header {
 #define UHMM_STORE_VERSION 2
 #define UHMM_STORE_PAGE_BYTES 4096
 
+/** Where the words of some indexes of a table are (table.c): to go down to them
+ *  costs a load for each level, and the next page is nearly always there, too. */
+struct uhmm_store_leaf {
+	const uint64_t *words;		/* NULL: not known */
+	uint64_t above;			/* the index without its lowest bits */
+	uint32_t root;			/* node */
+};
+
+#define UHMM_STORE_LEAVES 4
+
 /** A store as this process sees it. */
 struct uhmm_store {
 	struct uhmm_store_header *hdr;
 	unsigned char *base;
 	size_t bytes;
+	struct uhmm_store_leaf leaf[UHMM_STORE_LEAVES];
 };
 
 /**

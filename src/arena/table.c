@@ -7,6 +7,7 @@
 #include "arena/table.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define TOP (UHMM_TABLE_LEVELS - 1)
 #define COUNT_ONE (UINT64_C(1) << 32)
@@ -51,16 +52,43 @@ static unsigned int walk(const struct uhmm_store *store,
 	return level;
 }
 
+/* Where what is known of the words around @index is noted; it is no part of what
+ * a store holds. */
+static struct uhmm_store_leaf *leaf_of(const struct uhmm_store *store,
+				       uint32_t root, uint64_t above)
+{
+	struct uhmm_store *s = (struct uhmm_store *)(uintptr_t)store;
+
+	return &s->leaf[(above ^ root) % UHMM_STORE_LEAVES];
+}
+
+/* A node is free, and may be made another's. */
+static void forget_leaves(const struct uhmm_store *store)
+{
+	struct uhmm_store *s = (struct uhmm_store *)(uintptr_t)store;
+
+	memset(s->leaf, 0, sizeof(s->leaf));
+}
+
 uint64_t uhmm_table_get(const struct uhmm_store *store,
 			const struct uhmm_table *t, uint64_t index)
 {
-	uint64_t word = t->root;
+	uint32_t root = uhmm_table_link_node(t->root);
+	uint64_t above = index >> UHMM_TABLE_LEVEL_BITS, word = t->root;
+	struct uhmm_store_leaf *leaf;
 
-	if (!in_range(index))
+	if (!in_range(index) || !root)
 		return 0;
-	for (int level = TOP; level >= 0 && word; level--)
+	leaf = leaf_of(store, root, above);
+	if (leaf->words && leaf->above == above && leaf->root == root)
+		return leaf->words[slot_of(index, 0)];
+	for (int level = TOP; level > 0 && word; level--)
 		word = node_of(store, word)[slot_of(index, level)];
-	return word;
+	if (!word)
+		return 0;
+	*leaf = (struct uhmm_store_leaf){ .words = node_of(store, word),
+					  .above = above, .root = root };
+	return leaf->words[slot_of(index, 0)];
 }
 
 bool uhmm_table_has_room(const struct uhmm_store *store,
@@ -138,6 +166,7 @@ void uhmm_table_clear(struct uhmm_store *store, struct uhmm_table *t,
 			return;
 		}
 		uhmm_store_put(path[level], 0);
+		forget_leaves(store);
 		uhmm_slab_free_clean(store, UHMM_SLAB_NODE,
 				     uhmm_table_link_node(link));
 	}
@@ -206,6 +235,7 @@ static void free_node(struct uhmm_store *store, uint64_t link,
 	for (unsigned int i = 0; level > 0 && i < UHMM_TABLE_NODE_WORDS; i++)
 		if (node[i])
 			free_node(store, node[i], level - 1);
+	forget_leaves(store);
 	uhmm_slab_free(store, UHMM_SLAB_NODE, uhmm_table_link_node(link));
 }
 
@@ -249,5 +279,6 @@ int uhmm_table_mend(const struct uhmm_store *store, struct uhmm_table *t,
 		    unsigned char *seen)
 {
 	t->count = 0;
+	forget_leaves(store);
 	return t->root ? mend_link(store, &t->root, TOP, seen, &t->count) : 0;
 }

@@ -56,6 +56,30 @@ START_TEST(test_table_set_one_and_clear)
 }
 END_TEST
 
+/* Where words were is remembered; that node may be another table's by now: its
+ * top, and the word there that was for 5 is a link. */
+START_TEST(test_table_get_where_a_node_was)
+{
+	const uint64_t top_five = UINT64_C(5) << 36;
+	struct uhmm_table t = { 0 }, other = { 0 };
+	struct uhmm_store store;
+
+	unit_store_init(&store, &small);
+	ck_assert_int_eq(uhmm_table_set(&store, &t, 5, 7), 0);
+	ck_assert_int_eq(uhmm_table_set(&store, &t, 5000, 8), 0);
+	ck_assert_uint_eq(uhmm_table_get(&store, &t, 5), 7);
+	ck_assert_uint_eq(uhmm_table_get(&store, &t, 6), 0);
+	uhmm_table_clear(&store, &t, 5);
+	ck_assert_int_eq(uhmm_table_set(&store, &other, top_five, 9), 0);
+	ck_assert_uint_eq(uhmm_table_get(&store, &t, 5), 0);
+	ck_assert_uint_eq(uhmm_table_get(&store, &other, top_five), 9);
+	ck_assert_uint_eq(uhmm_table_get(&store, &t, 5000), 8);
+	uhmm_table_fini(&store, &t);
+	uhmm_table_fini(&store, &other);
+	unit_store_fini(&store);
+}
+END_TEST
+
 START_TEST(test_table_next_in_order)
 {
 	struct uhmm_store store;
@@ -258,6 +282,7 @@ END_TEST
 
 UNIT_MAIN("table", UNIT_TABLE(test_table_get_of_empty, far_apart),
 	  UNIT_TABLE(test_table_set_one_and_clear, far_apart),
+	  UNIT_TEST(test_table_get_where_a_node_was),
 	  UNIT_TEST(test_table_next_in_order),
 	  UNIT_TEST(test_table_set_out_of_range),
 	  UNIT_TABLE(test_table_set_without_nodes, room_cases),
