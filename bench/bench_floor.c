@@ -285,6 +285,49 @@ static void measure_steps(void)
 	bench_print(&drop);
 }
 
+/* ---- data handed over: from a program's memory to its buffer ---- */
+
+#define PIECE_NPAGES 128
+
+static void hand_over(int memfd, const unsigned char *from,
+		      const unsigned char *to, void *buf)
+{
+	size_t bytes = PIECE_NPAGES * bench_page();
+
+	for (size_t at = 0; at < NPAGES * bench_page(); at += bytes)
+		if (pread(memfd, buf, bytes, (off_t)(uintptr_t)(from + at)) <
+			    0 ||
+		    pwrite(memfd, buf, bytes, (off_t)(uintptr_t)(to + at)) < 0)
+			bench_die("/proc/self/mem");
+}
+
+/* As the daemon does it, by the program's mem descriptor. */
+static void measure_hand_over(void)
+{
+	struct bench b = { .name = "bare_memcopy_128p" };
+	unsigned char *mem, *to, *buf;
+	int memfd;
+
+	if (!bench_wants(b.name))
+		return;
+	mem = bench_map(NPAGES);
+	to = bench_map(NPAGES);
+	buf = bench_map(PIECE_NPAGES);
+	memset(mem, 1, NPAGES * bench_page());
+	memset(to, 1, NPAGES * bench_page());
+	memfd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	for (unsigned int i = 0; i < bench_options.times; i++) {
+		uint64_t from;
+
+		bench_yardstick(&b);
+		from = bench_now_ns();
+		hand_over(memfd, mem, to, buf);
+		bench_add(&b, from, NPAGES);
+	}
+	close(memfd);
+	bench_print(&b);
+}
+
 /* ---- plain memory ---- */
 
 static void measure_touch(void)
@@ -332,5 +375,6 @@ int main(int argc, char **argv)
 	measure_scale("bare_scale_1", 1);
 	measure_scale("bare_scale_2", 2);
 	measure_steps();
+	measure_hand_over();
 	return 0;
 }
