@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "sys/bits.h"
 #include "sys/pagesize.h"
 
 #define MEMFD_NAME "uhmm-devmem"
@@ -16,10 +18,17 @@ void uhmm_devmem_init(struct uhmm_devmem *dm)
 	uhmm_list_init(&dm->windows);
 }
 
+static void fini_range(struct uhmm_devmem_range *r)
+{
+	if (r->held)
+		munmap(r->held, r->held_bytes);
+	uhmm_memfd_fini(&r->mem);
+}
+
 void uhmm_devmem_fini(struct uhmm_devmem *dm)
 {
 	for (unsigned int i = 0; i < dm->n; i++)
-		uhmm_memfd_fini(&dm->range[i].mem);
+		fini_range(&dm->range[i]);
 	free(dm->range);
 	uhmm_devmem_init(dm);
 }
@@ -120,7 +129,7 @@ int uhmm_devmem_remove(struct uhmm_devmem *dm, uhmm_dpfn_t first)
 
 	if (at == dm->n || dm->range[at].first.val != first.val)
 		return -ENOENT;
-	uhmm_memfd_fini(&dm->range[at].mem);
+	fini_range(&dm->range[at]);
 	dm->n--;
 	memmove(&dm->range[at], &dm->range[at + 1],
 		(dm->n - at) * sizeof(dm->range[0]));
@@ -156,9 +165,68 @@ void *uhmm_devmem_ptr(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn)
 	return uhmm_devmem_span(dm, dpfn, 1);
 }
 
+/* ---- who may hold what: known beside the windows, which say for certain ---- */
+
+static struct uhmm_devmem_range *range_at(const struct uhmm_devmem *dm,
+					  uhmm_dpfn_t dpfn)
+{
+	size_t offset;
+
+	return locate(dm, dpfn, 1, &offset);
+}
+
+static struct uhmm_window **hint_of(const struct uhmm_devmem *dm,
+				    uhmm_dpfn_t dpfn)
+{
+	struct uhmm_devmem *d = (struct uhmm_devmem *)(uintptr_t)dm;
+
+	return &d->hint[dpfn.val / UHMM_DEVMEM_BLOCK % UHMM_DEVMEM_HINTS];
+}
+
+/* What is not touched takes no memory. */
+static void make_held(struct uhmm_devmem_range *r)
+{
+	size_t bytes = uhmm_bits_words(r->npages) * sizeof(uint64_t);
+	int saved = errno;
+	void *bits = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	errno = saved;
+	r->unknown = bits == MAP_FAILED;
+	if (r->unknown)
+		return;
+	r->held = bits;
+	r->held_bytes = bytes;
+}
+
+static void note_held(struct uhmm_devmem *dm, uhmm_dpfn_t dpfn, uint64_t npages)
+{
+	for (; npages; dpfn.val++, npages--) {
+		struct uhmm_devmem_range *r = range_at(dm, dpfn);
+
+		if (r && !r->held && !r->unknown)
+			make_held(r);
+		if (r && r->held)
+			uhmm_bits_set(r->held, dpfn.val - r->first.val);
+	}
+}
+
+static void note_free(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+		      uint64_t npages)
+{
+	for (; npages; dpfn.val++, npages--) {
+		const struct uhmm_devmem_range *r = range_at(dm, dpfn);
+
+		if (r && r->held)
+			uhmm_bits_clear(r->held, dpfn.val - r->first.val);
+	}
+}
+
 void uhmm_devmem_add_window(struct uhmm_devmem *dm, struct uhmm_window *w)
 {
 	uhmm_list_add_tail(&dm->windows, &w->link);
+	w->hint = dm->hint;
+	w->nhints = UHMM_DEVMEM_HINTS;
 }
 
 /* No window but @but has the bytes of [@dpfn, +@npages). */
@@ -194,10 +262,30 @@ void uhmm_devmem_hold(struct uhmm_devmem *dm, struct uhmm_window *w,
 {
 	drop(dm, w, dpfn, npages);
 	uhmm_window_hold(w, dpfn, npages);
+	note_held(dm, dpfn, npages);
+	*hint_of(dm, dpfn) = w;
 }
 
-uint64_t uhmm_devmem_place(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
-			   uint64_t npages, struct uhmm_window **w)
+/* Pages from @dpfn on, @npages at most, that no window holds, or that one may. */
+static uint64_t run_of(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+		       uint64_t npages, bool *may)
+{
+	const struct uhmm_devmem_range *r = range_at(dm, dpfn);
+	uint64_t i, end, first;
+
+	*may = true;
+	if (!r || r->unknown)
+		return npages;
+	i = dpfn.val - r->first.val;
+	end = npages < r->npages - i ? i + npages : r->npages;
+	first = r->held ? uhmm_bits_next(r->held, i, end) : end;
+	*may = first == i;
+	return *may ? end - i : first - i;
+}
+
+/* All windows are asked. */
+static uint64_t search_windows(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+			       uint64_t npages, struct uhmm_window **w)
 {
 	struct uhmm_list *node;
 
@@ -215,6 +303,29 @@ uint64_t uhmm_devmem_place(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
 		*w = one;
 		break;
 	}
+	return npages;
+}
+
+uint64_t uhmm_devmem_place(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
+			   uint64_t npages, struct uhmm_window **w)
+{
+	bool held;
+	uint64_t n;
+
+	*w = NULL;
+	npages = run_of(dm, dpfn, npages, &held);
+	if (!held)
+		return npages;
+	/* no two windows hold one page */
+	*w = *hint_of(dm, dpfn);
+	n = *w ? uhmm_window_run(*w, dpfn, npages, &held) : 0;
+	if (*w && held)
+		return n;
+	npages = search_windows(dm, dpfn, npages, w);
+	if (*w)
+		*hint_of(dm, dpfn) = *w;
+	else
+		note_free(dm, dpfn, npages);
 	return npages;
 }
 

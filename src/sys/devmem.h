@@ -26,7 +26,15 @@ struct uhmm_devmem_range {
 	uhmm_dpfn_t first;
 	uint64_t npages;
 	struct uhmm_memfd mem;
+	uint64_t *held;		/* bit per page: a window may hold it; NULL: none
+				 * ever did */
+	size_t held_bytes;
+	bool unknown;		/* there was no memory for that */
 };
+
+/** Who held a page of such a block last; any of them may be wrong. */
+#define UHMM_DEVMEM_HINTS 256
+#define UHMM_DEVMEM_BLOCK 512
 
 /** All device memory of the daemon. */
 struct uhmm_devmem {
@@ -34,6 +42,7 @@ struct uhmm_devmem {
 	unsigned int n;
 	unsigned int room;
 	struct uhmm_list windows;		/* of uhmm_window.link */
+	struct uhmm_window *hint[UHMM_DEVMEM_HINTS];
 };
 
 void uhmm_devmem_init(struct uhmm_devmem *dm);
@@ -98,6 +107,7 @@ void uhmm_devmem_add_window(struct uhmm_devmem *dm, struct uhmm_window *w);
  * uhmm_devmem_place() - who has the bytes of page @dpfn
  * @w: (out) a window; NULL: the daemon's memory
  * Return: pages from @dpfn on, @npages at most, that are in the same place
+ * Cost: mostly the same, however many windows there are.
  */
 uint64_t uhmm_devmem_place(const struct uhmm_devmem *dm, uhmm_dpfn_t dpfn,
 			   uint64_t npages, struct uhmm_window **w);

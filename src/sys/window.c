@@ -6,51 +6,18 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "sys/bits.h"
 #include "sys/pagesize.h"
 #include "sys/procmem.h"
 
-#define WORD_BITS 64
 #define SOME_BITS 4096		/* bits of held[] that one bit of some[] is of */
-
-static uint64_t words_for(uint64_t nbits)
-{
-	return (nbits + WORD_BITS - 1) / WORD_BITS;
-}
-
-static bool test(const uint64_t *bits, uint64_t i)
-{
-	return bits[i / WORD_BITS] >> (i % WORD_BITS) & 1;
-}
-
-static void set(uint64_t *bits, uint64_t i)
-{
-	bits[i / WORD_BITS] |= UINT64_C(1) << (i % WORD_BITS);
-}
-
-static void clear(uint64_t *bits, uint64_t i)
-{
-	bits[i / WORD_BITS] &= ~(UINT64_C(1) << (i % WORD_BITS));
-}
-
-/* The first set bit from @i on, @n when there is none. */
-static uint64_t next(const uint64_t *bits, uint64_t i, uint64_t n)
-{
-	while (i < n) {
-		uint64_t word = bits[i / WORD_BITS] >> (i % WORD_BITS);
-
-		if (word)
-			return i + (uint64_t)__builtin_ctzll(word);
-		i = (i / WORD_BITS + 1) * WORD_BITS;
-	}
-	return n;
-}
 
 int uhmm_window_init(struct uhmm_window *w, uhmm_vpn_t base, uhmm_dpfn_t first,
 		     uint64_t npages, int mem)
 {
 	int saved = errno;
-	uint64_t words = words_for(npages);
-	size_t bytes = (words + words_for(npages / SOME_BITS + 1)) *
+	uint64_t words = uhmm_bits_words(npages);
+	size_t bytes = (words + uhmm_bits_words(npages / SOME_BITS + 1)) *
 		       sizeof(uint64_t);
 	void *bits = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -78,6 +45,9 @@ void uhmm_window_fini(struct uhmm_window *w)
 	if (!uhmm_window_exists(w))
 		return;
 	uhmm_list_del(&w->link);
+	for (unsigned int i = 0; i < w->nhints; i++)
+		if (w->hint[i] == w)
+			w->hint[i] = NULL;
 	munmap(w->held, w->bitmap_bytes);
 	uhmm_trapset_fini(&w->stale);
 	*w = (struct uhmm_window){ .npages = 0 };
@@ -106,11 +76,11 @@ uint64_t uhmm_window_run(const struct uhmm_window *w, uhmm_dpfn_t dpfn,
 	uint64_t i, n = 0;
 
 	*held = uhmm_window_covers(w, dpfn, 1) &&
-		test(w->held, dpfn.val - w->first.val);
+		uhmm_bits_test(w->held, dpfn.val - w->first.val);
 	while (++n < npages) {
 		i = dpfn.val + n - w->first.val;
 		if ((uhmm_window_covers(w, UHMM_DPFN(dpfn.val + n), 1) &&
-		     test(w->held, i)) != *held)
+		     uhmm_bits_test(w->held, i)) != *held)
 			break;
 	}
 	return n;
@@ -124,7 +94,7 @@ bool uhmm_window_next_held(const struct uhmm_window *w, uhmm_dpfn_t *dpfn)
 	if (!uhmm_window_exists(w))
 		return false;
 	while (i < w->npages) {
-		uint64_t group = next(w->some, i / SOME_BITS, nsome);
+		uint64_t group = uhmm_bits_next(w->some, i / SOME_BITS, nsome);
 		uint64_t end = (group + 1) * SOME_BITS;
 
 		if (group == nsome)
@@ -133,7 +103,7 @@ bool uhmm_window_next_held(const struct uhmm_window *w, uhmm_dpfn_t *dpfn)
 			i = group * SOME_BITS;
 		if (end > w->npages)
 			end = w->npages;
-		i = next(w->held, i, end);
+		i = uhmm_bits_next(w->held, i, end);
 		if (i < end) {
 			*dpfn = UHMM_DPFN(w->first.val + i);
 			return true;
@@ -148,14 +118,14 @@ static bool let_go(struct uhmm_window *w, uint64_t i)
 	uint64_t group = i / SOME_BITS * SOME_BITS;
 	uint64_t end = group + SOME_BITS;
 
-	if (!test(w->held, i))
+	if (!uhmm_bits_test(w->held, i))
 		return false;
-	clear(w->held, i);
+	uhmm_bits_clear(w->held, i);
 	w->nheld--;
 	if (end > w->npages)
 		end = w->npages;
-	if (next(w->held, group, end) == end)
-		clear(w->some, i / SOME_BITS);
+	if (uhmm_bits_next(w->held, group, end) == end)
+		uhmm_bits_clear(w->some, i / SOME_BITS);
 	return true;
 }
 
@@ -195,9 +165,9 @@ void uhmm_window_hold(struct uhmm_window *w, uhmm_dpfn_t dpfn, uint64_t npages)
 	for (uint64_t k = 0; k < npages; k++) {
 		uint64_t i = dpfn.val - w->first.val + k;
 
-		w->nheld += !test(w->held, i);
-		set(w->held, i);
-		set(w->some, i / SOME_BITS);
+		w->nheld += !uhmm_bits_test(w->held, i);
+		uhmm_bits_set(w->held, i);
+		uhmm_bits_set(w->some, i / SOME_BITS);
 	}
 }
 

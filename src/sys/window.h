@@ -27,6 +27,8 @@
 /** struct uhmm_window - zeroed is none */
 struct uhmm_window {
 	struct uhmm_list link;	/* in uhmm_devmem.windows */
+	struct uhmm_window **hint;	/* uhmm_devmem.hint, so many */
+	unsigned int nhints;
 	uhmm_vpn_t base;	/* the place of page @first */
 	uhmm_dpfn_t first;
 	uint64_t npages;

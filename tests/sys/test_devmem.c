@@ -156,6 +156,106 @@ START_TEST(test_attach_wants_the_size)
 }
 END_TEST
 
+/* ---- who has the bytes ---- */
+
+#define NWINDOWS 3
+#define FIRST 900
+#define END 3000
+
+static int owner[END];		/* of each page: a window, or -1 */
+static struct uhmm_window windows[NWINDOWS];
+
+/* Pages of both ranges, and of none; whatever is asked, in runs. */
+static void check_places(const struct uhmm_devmem *dm)
+{
+	unsigned int wrong = 0;
+
+	for (uint64_t at = FIRST; at < END;) {
+		struct uhmm_window *w;
+		uint64_t n = uhmm_devmem_place(dm, UHMM_DPFN(at), END - at, &w);
+
+		ck_assert(n >= 1 && n <= END - at);
+		for (; n; n--, at++)
+			wrong += w != (owner[at] < 0 ? NULL :
+						       &windows[owner[at]]);
+	}
+	ck_assert_uint_eq(wrong, 0);
+}
+
+static void own(uint64_t at, uint64_t n, int who)
+{
+	while (n--)
+		owner[at++] = who;
+}
+
+/* What window @who holds of these is moved away by its program. */
+static void empty(uint64_t at, uint64_t n, int who)
+{
+	for (; n; n--, at++)
+		if (owner[at] == who) {
+			uhmm_window_emptied(&windows[who], UHMM_DPFN(at), 1);
+			owner[at] = -1;
+		}
+}
+
+static void step(struct uhmm_devmem *dm, unsigned int r)
+{
+	int who = (int)(r % NWINDOWS);
+	uint64_t n = 1 + r / 4 % 600;
+	/* in one of the ranges */
+	uint64_t at = (r & 1024 ? 1000 : 2000) + r / 2048 % (700 - n);
+
+	switch (r / 16 % 8) {
+	case 0:
+		uhmm_devmem_forget(dm, UHMM_DPFN(at), n);
+		own(at, n, -1);
+		break;
+	case 1:
+	case 2:
+		empty(at, n, who);
+		break;
+	case 3:
+		ck_assert_ptr_nonnull(uhmm_devmem_fill(dm, UHMM_DPFN(at), n));
+		own(at, n, -1);
+		break;
+	default:
+		uhmm_devmem_hold(dm, &windows[who], UHMM_DPFN(at), n);
+		own(at, n, who);
+	}
+}
+
+START_TEST(test_place_of_pages_that_go_about)
+{
+	struct uhmm_devmem dm;
+
+	uhmm_devmem_init(&dm);
+	ck_assert_int_eq(uhmm_devmem_add(&dm, UHMM_DPFN(1000), 700), 0);
+	ck_assert_int_eq(uhmm_devmem_add(&dm, UHMM_DPFN(2000), 700), 0);
+	own(0, END, -1);
+	check_places(&dm);
+	for (int i = 0; i < NWINDOWS; i++) {
+		ck_assert_int_eq(uhmm_window_init(&windows[i], UHMM_VPN(4096),
+						  UHMM_DPFN(1), 4000, -1), 0);
+		uhmm_devmem_add_window(&dm, &windows[i]);
+	}
+	srand(1);
+	for (int i = 0; i < 500; i++) {
+		step(&dm, (unsigned int)rand());
+		check_places(&dm);
+	}
+	for (int i = 0; i < NWINDOWS; i++) {
+		for (uint64_t at = FIRST; at < END; at++)
+			owner[at] = owner[at] == i ? -1 : owner[at];
+		uhmm_window_fini(&windows[i]);
+		/* its memory may be another's now */
+		for (int h = 0; h < UHMM_DEVMEM_HINTS; h++)
+			ck_assert_ptr_ne(dm.hint[h], &windows[i]);
+		check_places(&dm);
+	}
+	uhmm_devmem_fini(&dm);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("devmem");
@@ -170,6 +270,7 @@ int main(void)
 	tcase_add_test(tcase, test_ptr_over_many_ranges);
 	tcase_add_test(tcase, test_discard_zeroes);
 	tcase_add_test(tcase, test_attach_wants_the_size);
+	tcase_add_test(tcase, test_place_of_pages_that_go_about);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
