@@ -434,6 +434,7 @@ static void finish(struct channel *ch)
 static int share(struct channel *ch)
 {
 	struct session *s = ch->session;
+	int err;
 
 	ch->announced++;
 	s->forks.announced++;
@@ -441,7 +442,8 @@ static int share(struct channel *ch)
 		return 0;
 	if (uhmm_engine_evacuate(s->engine, true))
 		return -EIO;
-	return uhmm_mm_share(s->mm, s->own);
+	err = uhmm_engine_note_memory_files(s->engine);
+	return err ? err : uhmm_mm_share(s->mm, s->own);
 }
 
 static void forget_announced(struct channel *ch)

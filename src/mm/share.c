@@ -263,11 +263,11 @@ int uhmm_mm_share(struct uhmm_mm *mm, struct uhmm_range except)
 	return err;
 }
 
-/* Watch @r, and protect those of its pages that others map, too. */
+/* Protect those of the pages of @r that others map, too. */
 static int protect_shared(struct uhmm_mm *mm, struct uhmm_range r)
 {
 	uint8_t pte[PIECE];
-	int err = mm->ops->watch(mm->ops_ctx, r);
+	int err = 0;
 
 	while (!err && !mm->gone && r.start.val < r.end.val) {
 		struct uhmm_range piece =
@@ -284,6 +284,19 @@ static int protect_shared(struct uhmm_mm *mm, struct uhmm_range r)
 	return err;
 }
 
+/* Without pages of its own nothing of the mapping need be watched. */
+static int share_copies(struct uhmm_mm *mm, struct uhmm_range r, bool late)
+{
+	int err = has_pages(mm, r);
+
+	if (err <= 0)
+		return err;
+	err = mm->ops->watch(mm->ops_ctx, r);
+	if (err)
+		return err;
+	return late ? protect_shared(mm, r) : protect_all(mm, r, false);
+}
+
 int uhmm_mm_share_copies(struct uhmm_mm *mm, struct uhmm_range r, bool late)
 {
 	struct uhmm_vma vma;
@@ -293,12 +306,10 @@ int uhmm_mm_share_copies(struct uhmm_mm *mm, struct uhmm_range r, bool late)
 		err = mm->ops->vma_find(mm->ops_ctx, r.start, &vma);
 		if (err)
 			return err == -ENOENT ? 0 : err;
-		if (vma.by_fence && vma.write && late)
-			err = protect_shared(mm, uhmm_range_clip(r, vma.range));
-		else if (vma.by_fence && vma.write &&
-			 mm->ops->is_forked(mm->ops_ctx, vma.range.start))
-			err = protect_all(mm, uhmm_range_clip(r, vma.range),
-					  false);
+		if (vma.by_fence && vma.write &&
+		    (late || mm->ops->is_forked(mm->ops_ctx, vma.range.start)))
+			err = share_copies(mm, uhmm_range_clip(r, vma.range),
+					   late);
 		r.start = vma.range.end;
 	}
 	return mm->gone ? -ESRCH : err;

@@ -334,6 +334,11 @@ UHMM_CHECKED int uhmm_engine_next_fence(struct uhmm_engine *engine,
 					struct uhmm_range within,
 					struct uhmm_range *r);
 
+/** uhmm_engine_note_memory_files() - private mappings of a memfd are as good as
+ *  looked at by a device. Those of libraries and programs are not: their data is
+ *  best left alone. 0; -ENOMEM; -ESRCH */
+UHMM_CHECKED int uhmm_engine_note_memory_files(struct uhmm_engine *engine);
+
 /** uhmm_engine_next_fenceable() - the first piece of @within that fences trap and
  *  that a device ever looked at; false: there is none */
 bool uhmm_engine_next_fenceable(const struct uhmm_engine *engine,

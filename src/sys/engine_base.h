@@ -58,6 +58,7 @@ struct uhmm_engine {
 	unsigned int refusals;	/* ... moves in a row that met an event */
 	bool wp_unpopulated;	/* write protection leaves markers on holes */
 	struct uhmm_memfs memfs;
+	uint64_t memfd_device;	/* uhmm_memfs_kernels(), 0: not asked yet */
 	bool populate;		/* the kernel has MADV_POPULATE_* */
 	bool collapses;		/* and MADV_COLLAPSE */
 	bool advise_by_hands;	/* it is not for us to ask for that */

@@ -184,6 +184,21 @@ int uhmm_engine_note_fenceable(struct uhmm_engine *e, struct uhmm_range r)
 	return err;
 }
 
+int uhmm_engine_note_memory_files(struct uhmm_engine *engine)
+{
+	struct uhmm_vma vma = { .range = { { 0 }, { 0 } } };
+	int err = 0;
+
+	if (!engine->memfd_device)
+		engine->memfd_device = uhmm_memfs_kernels();
+	while (!err &&
+	       !(err = uhmm_engine_find_fenced(engine, vma.range.end, &vma)))
+		if (vma.by_fence && vma.write && !vma.anon && vma.device &&
+		    vma.device == engine->memfd_device)
+			err = uhmm_engine_note_fenceable(engine, vma.range);
+	return err == -ENOENT ? 0 : err;
+}
+
 bool uhmm_engine_next_fenceable(const struct uhmm_engine *engine,
 				struct uhmm_range within,
 				struct uhmm_range *piece)

@@ -13,19 +13,24 @@
 #include "sys/lines.h"
 #include "sys/maps.h"
 
-/* The kernel's own tmpfs, which no mount table shows: memfd, shared memory. */
+uint64_t uhmm_memfs_kernels(void)
+{
+	int saved = errno;
+	int fd = memfd_create("uhmm-probe", MFD_CLOEXEC);
+	uint64_t device = 0;
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0)
+		device = uhmm_maps_device(major(st.st_dev), minor(st.st_dev));
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+	return device;
+}
+
 static bool is_kernels(uint64_t device)
 {
-	int fd = memfd_create("uhmm-probe", MFD_CLOEXEC);
-	struct stat st;
-	bool is;
-
-	if (fd < 0)
-		return false;
-	is = fstat(fd, &st) == 0 &&
-	     uhmm_maps_device(major(st.st_dev), minor(st.st_dev)) == device;
-	close(fd);
-	return is;
+	return device && uhmm_memfs_kernels() == device;
 }
 
 static bool is_memory_type(const char *type)

@@ -25,4 +25,8 @@ struct uhmm_memfs {
  */
 bool uhmm_memfs_has(struct uhmm_memfs *memfs, int maps, uint64_t device);
 
+/** uhmm_memfs_kernels() - the device of the kernel's own tmpfs, which no mount
+ *  table shows (memfd, shared memory); 0: it cannot be found out */
+uint64_t uhmm_memfs_kernels(void);
+
 #endif

@@ -212,6 +212,36 @@ START_TEST(test_what_a_device_knows_is_noted)
 }
 END_TEST
 
+static long in_map_memfd(long npages, long b, long c)
+{
+	int fd = memfd_create("test", 0);
+	void *map = MAP_FAILED;
+
+	(void)b;
+	(void)c;
+	if (fd >= 0 && !ftruncate(fd, (off_t)uhmm_bytes_of((uint64_t)npages)))
+		map = mmap(NULL, uhmm_bytes_of((uint64_t)npages),
+			   PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	close(fd);
+	return map == MAP_FAILED ? 0 : (long)map;
+}
+
+START_TEST(test_files_in_memory_are_noted)
+{
+	struct uhmm_range piece, r;
+	long addr;
+
+	ck_assert_int_eq(uhmm_engine_note_memory_files(prog.engine), 0);
+	addr = prog_call(&prog, in_map_memfd, 5, 0, 0);
+	ck_assert_int_ne(addr, 0);
+	r = uhmm_range_of(uhmm_vpn_of((uint64_t)addr), 5);
+	ck_assert(!uhmm_engine_next_fenceable(prog.engine, r, &piece));
+	ck_assert_int_eq(uhmm_engine_note_memory_files(prog.engine), 0);
+	ck_assert(uhmm_engine_next_fenceable(prog.engine, r, &piece));
+	ck_assert_uint_eq(uhmm_range_npages(piece), 5);
+}
+END_TEST
+
 START_TEST(test_shorter_file_takes_the_pages_along)
 {
 	map_file(4);
@@ -292,6 +322,7 @@ int main(void)
 		test_replaced_mapping_is_no_fence,
 		test_watch_registers_no_file,
 		test_what_a_device_knows_is_noted,
+		test_files_in_memory_are_noted,
 		test_shorter_file_takes_the_pages_along,
 		test_write_protection_and_hooks,
 		test_a_run_may_cross_kinds,
