@@ -449,9 +449,8 @@ static int op_fault_in(void *ctx, struct uhmm_range r, bool write)
 				  -EAGAIN :
 				  uhmm_engine_unfence(e, r, 0);
 
-		/* someone was faster: the caller looks again */
-		if (err)
-			return err == -EAGAIN ? 0 : err;
+		/* others ran meanwhile: a page may have left again */
+		return err ? err : -EAGAIN;
 	}
 	return e->ops->fault_in(e, r, write);
 }

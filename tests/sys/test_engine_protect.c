@@ -66,6 +66,9 @@ START_TEST(test_a_hole_gets_what_the_kernel_puts_there)
 	ck_assert_int_eq(prog_call(&prog, in_read, addr_of(0), 0, 0), 0);
 	ck_assert(!may(1, false) && may(2, true));
 	ck_assert_int_eq(prog.ops->fault_in(prog.engine,
+					    prog_range(&prog, 1, 1), true),
+			 -EAGAIN);
+	ck_assert_int_eq(prog.ops->fault_in(prog.engine,
 					    prog_range(&prog, 1, 1), true), 0);
 	ck_assert(prog_pte(&prog, 1) & UHMM_PTE_PRESENT);
 	ck_assert_int_eq(prog_give(&prog, 3, 1, 0).error, 0);

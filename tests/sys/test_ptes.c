@@ -218,7 +218,9 @@ START_TEST(test_scan_huge)
 		ck_assert_uint_eq(pte[i], UHMM_PTE_PRESENT | UHMM_PTE_HUGE |
 					  UHMM_PTE_EXCLUSIVE);
 	ck_assert_uint_eq(prog_pte(&prog, 77), pte[77]);
-	/* protected in part, it stays whole or not, but never lies */
+	/* protected in part, it stays whole or not, but never lies; khugepaged
+	 * must not make it whole again meanwhile */
+	prog_call(&prog, in_madvise, addr, HUGE_BYTES, MADV_NOHUGEPAGE);
 	prog_call(&prog, in_madvise, addr, getpagesize(), MADV_DONTNEED);
 	ck_assert_uint_eq(prog_pte(&prog, 0), 0);
 	ck_assert_uint_eq(prog_pte(&prog, 1),
