@@ -259,15 +259,40 @@ int cli_program_check(const char *name)
 	return check_file(path);
 }
 
-/* In the child: our library first, then those the user wants. */
+/* How much of the list @libraries is runtimes of sanitizers that stand first, as
+ * they insist on: libasan.so.8, libclang_rt.tsan.so. Each calls what comes
+ * behind it. */
+static size_t leading_sanitizers(const char *libraries)
+{
+	size_t len = 0;
+
+	for (;;) {
+		size_t n = strcspn(libraries + len, ": ");
+		char name[PATH_MAX];
+
+		if (!n || n >= sizeof(name))
+			return len;
+		memcpy(name, libraries + len, n);
+		name[n] = '\0';
+		if (!strstr(name, "san.so") && !strstr(name, "san-"))
+			return len;
+		len += n + strspn(libraries + len + n, ": ");
+	}
+}
+
+/* In the child: our library first, or behind sanitizers, then those the user
+ * wants. */
 static int set_environment(const struct cli_program_env *env)
 {
 	const char *old = getenv("LD_PRELOAD");
 	char *all = NULL;
-	int ret;
+	int first, ret;
 
-	if (asprintf(&all, "%s%s%s", env->preload, old && old[0] ? ":" : "",
-		     old ? old : "") < 0)
+	old = old ? old + strspn(old, ": ") : "";
+	first = (int)leading_sanitizers(old);
+	if (asprintf(&all, "%.*s%s%s%s%s", first, old,
+		     first && !strchr(": ", old[first - 1]) ? ":" : "",
+		     env->preload, old[first] ? ":" : "", old + first) < 0)
 		return -ENOMEM;
 	ret = setenv("LD_PRELOAD", all, 1) ||
 	      setenv("UHMM_SOCKET", env->socket, 1) ||

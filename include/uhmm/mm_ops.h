@@ -90,6 +90,13 @@ struct uhmm_mm_ops {
 	int (*scan)(void *ctx, struct uhmm_range r, uint8_t *pte);
 
 	/**
+	 * skip_holes() - where in @r the first page may be that is there, swapped
+	 * out or marked; the end of @r: there is none. An engine that cannot
+	 * tell says the start of @r.
+	 */
+	uhmm_vpn_t (*skip_holes)(void *ctx, struct uhmm_range r);
+
+	/**
 	 * trap() - (yields) @r, in one VMA. When it returns 0 every unmap,
 	 * remap or removal that happened before is known to src/mm.
 	 * Return: 0; -EINVAL this mapping cannot be trapped by this engine;

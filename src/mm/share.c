@@ -12,6 +12,26 @@
 /* Pages looked at at once. */
 #define PIECE 512
 
+/* The part of @r behind @piece, of which this is what scan() said; where nothing
+ * was, from where something may be again: there or on a device. A mapping can
+ * have terabytes without a page. */
+static struct uhmm_range rest_of(struct uhmm_mm *mm, struct uhmm_range r,
+				 struct uhmm_range piece, const uint8_t *pte)
+{
+	struct uhmm_range holes = { piece.end, r.end };
+	uhmm_vpn_t at = piece.end;
+	uhmm_softleaf_t leaf;
+
+	r.start = piece.end;
+	for (uint64_t i = 0; i < uhmm_range_npages(piece); i++)
+		if (pte[i])
+			return r;
+	if (uhmm_shadow_next(&mm->core->store, mm->slot, &at, r.end, &leaf))
+		holes.end = at;
+	r.start = mm->ops->skip_holes(mm->ops_ctx, holes);
+	return r;
+}
+
 /* A page that a write would change in place. One that still is a file's is
  * replaced by its first write, fork or not. */
 static bool is_writable(uint8_t pte)
@@ -79,9 +99,8 @@ static int protect_runs(struct uhmm_mm *mm, struct uhmm_range r,
 }
 
 /* While it is protected it may change: it is looked at again then. */
-static int protect_piece(struct uhmm_mm *mm, struct uhmm_range r)
+static int protect_piece(struct uhmm_mm *mm, struct uhmm_range r, uint8_t *pte)
 {
-	uint8_t pte[PIECE];
 	int err = mm->ops->scan(mm->ops_ctx, r, pte);
 
 	if (err)
@@ -99,6 +118,7 @@ static int protect_piece(struct uhmm_mm *mm, struct uhmm_range r)
  * protect() sees to: what else there is shall be faulted in as ever. */
 static int protect_all(struct uhmm_mm *mm, struct uhmm_range r, bool anon)
 {
+	uint8_t pte[PIECE];
 	int err = 0;
 
 	if (!uhmm_range_npages(r))
@@ -111,8 +131,9 @@ static int protect_all(struct uhmm_mm *mm, struct uhmm_range r, bool anon)
 		struct uhmm_range piece =
 			uhmm_range_clip(uhmm_range_of(r.start, n), r);
 
-		err = protect_piece(mm, piece);
-		r.start = piece.end;
+		err = protect_piece(mm, piece, pte);
+		if (!err)
+			r = rest_of(mm, r, piece, pte);
 	}
 	return err;
 }
@@ -138,7 +159,7 @@ static int has_pages(struct uhmm_mm *mm, struct uhmm_range r)
 		for (uint64_t i = 0; i < uhmm_range_npages(piece); i++)
 			if (is_sharable(pte[i]) || (pte[i] & UHMM_PTE_SWAP))
 				return 1;
-		r.start = piece.end;
+		r = rest_of(mm, r, piece, pte);
 	}
 	return 0;
 }
@@ -180,7 +201,8 @@ static int protect_zero_pages(struct uhmm_mm *mm, struct uhmm_range r)
 					uhmm_range_of(UHMM_VPN(piece.start.val +
 							       i),
 						      1));
-		r.start = piece.end;
+		if (!err)
+			r = rest_of(mm, r, piece, pte);
 	}
 	return err;
 }

@@ -237,6 +237,7 @@ int uhmm_engine_copy_give(void *ctx, struct uhmm_run *run, unsigned int nruns);
 int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma);
 uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma);
 int uhmm_engine_op_scan(void *ctx, struct uhmm_range r, uint8_t *pte);
+uhmm_vpn_t uhmm_engine_op_skip_holes(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_watch(void *ctx, struct uhmm_range r);
 bool uhmm_engine_op_is_foreign(void *ctx, struct uhmm_range r);
@@ -262,6 +263,7 @@ int64_t uhmm_engine_op_write(void *ctx, uhmm_vpn_t vpn, uint64_t npages,
 	.vma_find = uhmm_engine_op_vma_find, \
 	.mapping_end = uhmm_engine_op_mapping_end, \
 	.scan = uhmm_engine_op_scan, \
+	.skip_holes = uhmm_engine_op_skip_holes, \
 	.untrap = uhmm_engine_op_untrap, \
 	.watch = uhmm_engine_op_watch, \
 	.is_foreign = uhmm_engine_op_is_foreign, \

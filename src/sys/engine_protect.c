@@ -54,6 +54,7 @@ static const struct uhmm_mm_ops protect_ops = {
 	.vma_find = uhmm_engine_op_vma_find,
 	.mapping_end = uhmm_engine_op_mapping_end,
 	.scan = uhmm_engine_op_scan,
+	.skip_holes = uhmm_engine_op_skip_holes,
 	.trap = protect_trap,
 	.untrap = alive,
 	.watch = alive,

@@ -149,3 +149,10 @@ int uhmm_engine_op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
 	}
 	return err;
 }
+
+uhmm_vpn_t uhmm_engine_op_skip_holes(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+
+	return uhmm_ptes_skip_holes(&e->ptes, r);
+}

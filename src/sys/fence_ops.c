@@ -86,6 +86,14 @@ static int op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
 	return err;
 }
 
+/* What is fenced has no entries where it has no pages. */
+static uhmm_vpn_t op_skip_holes(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+
+	return e->ops->skip_holes(e, r);
+}
+
 /* Has a userfaultfd the mapping that @r begins in? If it cannot be found out it
  * may. */
 static bool is_registered(const struct uhmm_engine *e, struct uhmm_range r)
@@ -474,6 +482,7 @@ const struct uhmm_mm_ops uhmm_engine_fence_ops = {
 	.vma_find = op_vma_find,
 	.mapping_end = op_mapping_end,
 	.scan = op_scan,
+	.skip_holes = op_skip_holes,
 	.trap = op_trap,
 	.untrap = op_untrap,
 	.watch = op_watch,

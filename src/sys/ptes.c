@@ -185,10 +185,10 @@ static void note_region(const struct uhmm_page_region *region,
 				(uint8_t)~drop;
 }
 
-/* One PAGEMAP_SCAN from @addr for pages that are any of @what; regions or
- * -errno. */
-static int scan_regions(int fd, uint64_t *addr, uint64_t end, uint64_t what,
-			struct uhmm_page_region vec[REGIONS])
+/* One PAGEMAP_SCAN from @addr for pages that are any of @what, @most of them (0:
+ * all); regions or -errno. */
+static int scan_regions(int fd, uint64_t *addr, uint64_t end, uint64_t most,
+			uint64_t what, struct uhmm_page_region vec[REGIONS])
 {
 	int saved = errno;
 	struct uhmm_pm_scan_arg arg = {
@@ -197,6 +197,7 @@ static int scan_regions(int fd, uint64_t *addr, uint64_t end, uint64_t what,
 		.end = end,
 		.vec = (uintptr_t)vec,
 		.vec_len = REGIONS,
+		.max_pages = most,
 		.category_anyof_mask = what,
 		.return_mask = what,
 	};
@@ -219,7 +220,7 @@ static void note_regions(const struct uhmm_ptes *ptes, struct uhmm_range r,
 
 	while (addr < end) {
 		uint64_t before = addr;
-		int n = scan_regions(ptes->fd, &addr, end, what, vec);
+		int n = scan_regions(ptes->fd, &addr, end, 0, what, vec);
 
 		/* an mm that goes away meanwhile is the next call's matter */
 		if (n < 0)
@@ -277,6 +278,23 @@ int uhmm_ptes_scan(const struct uhmm_ptes *ptes, struct uhmm_range r,
 	return 0;
 }
 
+uhmm_vpn_t uhmm_ptes_skip_holes(const struct uhmm_ptes *ptes,
+				struct uhmm_range r)
+{
+	struct uhmm_page_region vec[REGIONS];
+	uint64_t addr = uhmm_addr_of(r.start);
+	int n;
+
+	if (!ptes->has_scan || r.start.val >= r.end.val)
+		return r.start;
+	n = scan_regions(ptes->fd, &addr, uhmm_addr_of(r.end), 1,
+			 UHMM_PAGE_IS_PRESENT | UHMM_PAGE_IS_SWAPPED, vec);
+	/* an mm that goes away is the next call's matter */
+	if (n < 0)
+		return r.start;
+	return n ? uhmm_vpn_of(vec[0].start) : r.end;
+}
+
 void uhmm_ptes_mark_clean(const struct uhmm_ptes *ptes, struct uhmm_range r,
 			  uint8_t *pte)
 {
@@ -326,7 +344,7 @@ void uhmm_ptes_init(struct uhmm_ptes *ptes, int pagemap, int mem)
 	*ptes = (struct uhmm_ptes){
 		.fd = pagemap,
 		.mem = mem,
-		.has_scan = scan_regions(pagemap, &addr, uhmm_page_bytes(),
+		.has_scan = scan_regions(pagemap, &addr, uhmm_page_bytes(), 0,
 					 UHMM_PAGE_IS_PFNZERO, region) >= 0,
 	};
 }

@@ -41,6 +41,15 @@ UHMM_CHECKED int uhmm_ptes_scan(const struct uhmm_ptes *ptes,
 				   struct uhmm_range r, uint8_t *pte);
 
 /**
+ * uhmm_ptes_skip_holes() - where in @r the first page may be that has an entry
+ * at all. As fast over terabytes of nothing as over a page of it (6.7; before,
+ * it is the first page of @r).
+ * Return: it; the end of @r: there is none
+ */
+uhmm_vpn_t uhmm_ptes_skip_holes(const struct uhmm_ptes *ptes,
+				struct uhmm_range r);
+
+/**
  * uhmm_ptes_mark_clean() - add UHMM_PTE_WP to the file's pages in @pte that
  * have not been written: as far as the kernel remembers (CONFIG_MEM_SOFT_DIRTY;
  * without, none has)

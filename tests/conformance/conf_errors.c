@@ -24,7 +24,7 @@
 #include "ranges.h"
 
 #define RW (PROT_READ | PROT_WRITE)
-#define NPAGES 24 /* of the arena, with as many unmapped ones on either side */
+#define NPAGES 24 /* of the arena, with as many without access on either side */
 #define MOST 12	  /* pages of one command */
 #define NBUF (MOST + 2)
 #define STEPS 3000
@@ -222,7 +222,7 @@ static void choose_buffer(struct trial *t)
 		t->ptr = (unsigned char *)-page_bytes;
 		break;
 	case 2:
-		t->ptr = edge; /* the unmapped page behind the buffer */
+		t->ptr = edge; /* the page behind the buffer, no access */
 		break;
 	case 3:
 		if (!t->npages || t->npages > MOST)
@@ -419,17 +419,16 @@ static void try_one(void)
 		check_pages(&t, ret);
 }
 
+/* What lies around arena and buffer is mapped, without any access: nobody else
+ * may come to lie there. */
 static void set_up_memory(void)
 {
-	unsigned char *all = probe_map(3 * NPAGES, RW);
-
-	munmap(all, 3 * NPAGES * page_bytes);
-	arena = range_at(all, NPAGES);
+	arena = range_at(probe_map(3 * NPAGES, PROT_NONE), NPAGES);
 	for (size_t i = 0; i < NPAGES; i++)
 		map_page(i);
 	buf = probe_map(NBUF + 2, RW);
 	edge = range_at(buf, NBUF);
-	probe_unmap(edge, 1);
+	CHECK(!mprotect(edge, page_bytes, PROT_NONE), "mprotect");
 	was = malloc(NBUF * page_bytes);
 	structs = probe_map(1, RW);
 }

@@ -256,6 +256,36 @@ static void locks_itself_up(void)
 	CHECK(*range_at(p, N - 1) == 1, "written");
 }
 
+/* As AddressSanitizer and its like map it: none of it is there but a few pages.
+ * Whoever looks at each page of it has no end. */
+static void forks_with_a_desert(void)
+{
+	const size_t bytes = (size_t)8 << 40;
+	unsigned char *p = range_make(RANGE_ON_DEVICE), *desert, *middle;
+	pid_t child;
+
+	if (!probe_kernel(6, 7))
+		probe_skip("holes are looked at page by page (no PAGEMAP_SCAN)");
+	desert = mmap(NULL, bytes, RW,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (desert == MAP_FAILED)
+		probe_skip("no 8 TiB: %s", strerror(errno));
+	middle = desert + bytes / 2;
+	probe_fill(middle, 4, 1);
+	probe_to_dev(dev0, middle, 2);
+	child = fork();
+	CHECK(child >= 0, "fork: %s", strerror(errno));
+	if (child == 0) {
+		probe_verify(middle, 4, 1, "in the child");
+		probe_fill(middle, 4, 2);
+		range_is(p, 0, N, "in the child");
+		_exit(0);
+	}
+	probe_wait(child, "the child");
+	probe_verify(middle, 4, 1, "in the parent");
+	range_is(p, 0, N, "in the parent");
+}
+
 static const struct conf_case cases[] = {
 	{ "closes_all_it_finds", "a scan of /proc/self/fd, all closed",
 	  closes_all_it_finds },
@@ -272,6 +302,8 @@ static const struct conf_case cases[] = {
 	  limits_its_address_space },
 	{ "uses_up_its_mappings", "max_map_count reached: nothing is lost",
 	  uses_up_its_mappings },
+	{ "forks_with_a_desert", "fork with 8 TiB mapped, of which 4 pages are there",
+	  forks_with_a_desert },
 	{ "locks_itself_up", "seccomp: pages come back to who may not ask",
 	  locks_itself_up },
 };

@@ -114,6 +114,14 @@ static int op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
 	return err;
 }
 
+static uhmm_vpn_t op_skip_holes(void *ctx, struct uhmm_range r)
+{
+	while (r.start.val < r.end.val && r.start.val < FAKE_NPAGES &&
+	       !fake_pte_bits(ctx, r.start.val))
+		r.start.val++;
+	return r.start.val < FAKE_NPAGES ? r.start : r.end;
+}
+
 /* The CPU gets at a page that its protection trapped; it may still be guarded
  * against writing. */
 static void open_fence(struct fake_pte *pte)
@@ -580,6 +588,7 @@ const struct uhmm_mm_ops fake_ops = {
 	.vma_find = op_vma_find,
 	.mapping_end = op_mapping_end,
 	.scan = op_scan,
+	.skip_holes = op_skip_holes,
 	.trap = op_trap,
 	.untrap = op_untrap,
 	.watch = op_watch,

@@ -40,6 +40,25 @@ START_TEST(test_scan_empty_present_zero)
 }
 END_TEST
 
+START_TEST(test_skip_holes)
+{
+	const struct uhmm_ptes *ptes = &prog.engine->ptes;
+	uhmm_vpn_t at;
+
+	prog_map(&prog, 8, false);
+	at = prog.ops->skip_holes(prog.engine, prog_range(&prog, 0, 8));
+	ck_assert_uint_eq(at.val, prog.base.val + (ptes->has_scan ? 8 : 0));
+	prog_call(&prog, in_write, (long)uhmm_addr_of(prog.base) +
+		  5 * getpagesize(), 1, 0);
+	at = prog.ops->skip_holes(prog.engine, prog_range(&prog, 0, 8));
+	ck_assert_uint_eq(at.val, prog.base.val + (ptes->has_scan ? 5 : 0));
+	at = prog.ops->skip_holes(prog.engine, prog_range(&prog, 5, 3));
+	ck_assert_uint_eq(at.val, prog.base.val + 5);
+	at = prog.ops->skip_holes(prog.engine, prog_range(&prog, 3, 0));
+	ck_assert_uint_eq(at.val, prog.base.val + 3);
+}
+END_TEST
+
 START_TEST(test_scan_old_kernel_has_no_zero)
 {
 	prog_map(&prog, 1, false);
@@ -252,6 +271,7 @@ int main(void)
 	const TTest *const tests[] = {
 		test_scan_empty_present_zero,
 		test_scan_old_kernel_has_no_zero,
+		test_skip_holes,
 		test_scan_faults_nothing_in,
 		test_scan_unmapped_is_empty,
 		test_scan_marker_is_empty,
