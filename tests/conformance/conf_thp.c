@@ -65,6 +65,12 @@ static void *map_aligned(size_t units, int prot, int advice)
 	return p;
 }
 
+static void needs_units(void)
+{
+	if (!coherent && !probe_kernel(6, 7))
+		probe_skip("before 6.7 a huge page cannot be told: no units");
+}
+
 static void fail_alloc(void)
 {
 	CHECK(!probe_try(fd, UHMM_DMIRROR_FLAGS, NULL, FAIL_ALLOC, NULL, NULL),
@@ -100,6 +106,8 @@ static void snapshot_is(void *p, size_t npages, unsigned char byte)
 
 	if (coherent)
 		return;
+	if (byte & UHMM_DMIRROR_PROT_PMD)
+		needs_units();
 	probe_do(fd, UHMM_DMIRROR_SNAPSHOT, p, npages, mirror);
 	for (size_t i = 0; i < npages; i++)
 		CHECK(got[i] == byte, "page %zu is %02x, not %02x", i, got[i],
@@ -142,6 +150,7 @@ static void huge_zero(void)
 {
 	volatile char *p = map_aligned(1, PROT_READ, MADV_HUGEPAGE);
 
+	needs_units();
 	CHECK(!*p, "not zero");
 	to_dev((void *)p, unit, 0);
 	snapshot_is((void *)p, unit, DEVICE_READ_PMD);
@@ -156,6 +165,7 @@ static void huge_zero_err(void)
 	char *p = (char *)(((uintptr_t)all + bytes / 2 - 1) & -(bytes / 2));
 	char *again;
 
+	needs_units();
 	CHECK(all != MAP_FAILED, "mmap");
 	(void)madvise(p, bytes / 2, MADV_HUGEPAGE);
 	fail_alloc();
@@ -251,6 +261,7 @@ static void huge_err(void)
 	uint64_t n = 0;
 	bool huge;
 
+	needs_units();
 	probe_fill(p, unit, 1);
 	fail_alloc();
 	to_dev(p, unit, 1);

@@ -31,7 +31,9 @@ static void dontneed(unsigned char *p, enum range_state state)
 	range_is(p, 0, 4, "before");
 	range_is(range_at(p, 12), 12, 4, "behind");
 	advise(p, N, MADV_DONTNEED);
-	CHECK(range_away(p, N) == 0, "something is left");
+	/* without markers it looks as what is away does */
+	CHECK(!probe_kernel(6, 15) || range_away(p, N) == 0,
+	      "something is left");
 	CHECK(probe_where(dev0, p, N).nothing == N, "something is left");
 }
 
@@ -43,7 +45,7 @@ static const int ignored[] = { MADV_FREE,	  MADV_COLD_, MADV_PAGEOUT_,
 
 static void keeps(unsigned char *p, enum range_state state)
 {
-	size_t away = range_away(p, N);
+	size_t away = range_away(p, N), now;
 	bool was_away[N];
 
 	(void)state;
@@ -51,8 +53,10 @@ static void keeps(unsigned char *p, enum range_state state)
 		was_away[i] = range_away(range_at(p, i), 1);
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
 		advise(p, N, ignored[i]);
-		CHECK(range_away(p, N) == away, "advice %d: %zu of %zu are away",
-		      ignored[i], range_away(p, N), away);
+		now = range_away(p, N);
+		/* without markers what FREE dropped looks as what is away does */
+		CHECK(probe_kernel(6, 15) ? now == away : now >= away,
+		      "advice %d: %zu of %zu are away", ignored[i], now, away);
 	}
 	/* what was in memory may be gone: FREE, and then PAGEOUT */
 	for (size_t i = 0; i < N; i++)
@@ -190,6 +194,8 @@ static void collapse(void)
 	size_t npages;
 	unsigned char *p = huge_range(&npages), seen[512];
 
+	if (!probe_kernel(6, 7))
+		probe_skip("before 6.7 a huge page cannot be told");
 	for (int state = 0; state < RANGE_STATES; state++) {
 		range_put(p, npages, (enum range_state)state);
 		advise(p, npages, MADV_COLLAPSE_);

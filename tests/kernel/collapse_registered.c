@@ -91,9 +91,11 @@ int main(void)
 	p += HUGE_BYTES;
 	NEED(!fact_copy(uffd, p, src, HUGE_PAGES), "copy");
 	err = collapse_remotely(p);
-	if (geteuid() == 0 && err != EPERM)
-		FACT(!err && is_huge(p), "another process may ask for it");
-	else
+	if (geteuid() == 0 && err != EPERM) {
+		FACT_IS(err, 0, "another process may ask for it");
+		FACT(is_huge(p), "and gets it");
+	} else {
 		FACT(err == EPERM && !is_huge(p), "nobody else may ask for it");
+	}
 	return 0;
 }

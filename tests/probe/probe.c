@@ -64,6 +64,15 @@ static void time_is_up(int sig)
 	_exit(1);
 }
 
+/* An emulated machine takes so many times as long. */
+static unsigned int patience(void)
+{
+	const char *times = getenv("UHMM_TEST_PATIENCE");
+	long n = times ? strtol(times, NULL, 10) : 1;
+
+	return n < 1 || n > 100 ? 1 : (unsigned int)n;
+}
+
 void probe_begin(const char *name, unsigned int seconds)
 {
 	struct sigaction sa = { .sa_handler = time_is_up };
@@ -72,7 +81,7 @@ void probe_begin(const char *name, unsigned int seconds)
 	page_bytes = (size_t)sysconf(_SC_PAGESIZE);
 	dup3(STDERR_FILENO, PROBE_ERR_FD, O_CLOEXEC);
 	sigaction(SIGALRM, &sa, NULL);
-	alarm(seconds);
+	alarm(seconds * patience());
 }
 
 unsigned long probe_argument(int argc, char **argv, int i,

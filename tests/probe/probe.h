@@ -22,7 +22,8 @@
 /** Bytes of a page, set by probe_begin(). */
 extern size_t page_bytes;
 
-/** probe_begin() - first call: @name for messages, at most @seconds to live */
+/** probe_begin() - first call: @name for messages, at most @seconds to live
+ *  ($UHMM_TEST_PATIENCE times as many) */
 void probe_begin(const char *name, unsigned int seconds);
 
 /** probe_fail() - one line, exit 1. Any thread. */

@@ -9,7 +9,7 @@
 #   --label REGEX     labels of the tests (default: what speaks to the kernel)
 #   --tests REGEX     names of the tests
 #   --skip REGEX      names of tests to leave out (default: what takes for ever
-#                     on an emulated CPU, or against the clock)
+#                     on an emulated CPU, or is no matter of the kernel)
 #   --cache DIR       where kernels are kept (default: ~/.cache/uhmm-vm)
 #   --out DIR         where logs go (default: BUILD/vm)
 #   --user            run as a plain user inside, not as root
@@ -25,7 +25,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source=$(cd "$here/../.." && pwd)
 build=$source/build/dev out='' user=0 append='' tests=.
-skip='^probe_(hammer|roundtrip|many_opens)'
+skip='^(probe_(hammer|roundtrip|many_opens|null_gpu)|bench_|preload-symbols)'
 label='^(unit|daemon|kernel|preload|probe|kselftest|golden|conformance)$'
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/uhmm-vm
 versions=()
@@ -118,7 +118,7 @@ make_root() {
 		tar -x -C "$root$build")
 	find "$build" -maxdepth 1 -type l -exec cp -a -t "$root$build" {} +
 	mkdir -p "$root$source"
-	cp -a "$source/tests" "$root$source/"
+	cp -a "$source/tests" "$source/docs" "$root$source/"
 	rm -rf "$root$source/tests/vm"
 	{
 		find "$root/bin" "$build" -type f -perm -u+x ! -path "$build/vm/*" |
