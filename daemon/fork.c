@@ -19,6 +19,7 @@
 #include "fault.h"
 #include "mm/coherent.h"
 #include "mm/flight.h"
+#include "mm/shadow.h"
 #include "session.h"
 #include "sys/maps.h"
 #include "sys/pagesize.h"
@@ -388,13 +389,29 @@ void fork_hold(struct channel *ch)
 		co_queue_wait(&s->forks.idle, 0);
 }
 
+/* All of @r is back when this returns, also what somebody else has been bringing
+ * back (the last close of a device by another process, say): that is waited for. */
+static int bring_all(struct session *s, struct uhmm_range r)
+{
+	int err = uhmm_cpu_fault_range(s->mm, r);
+	uhmm_softleaf_t leaf;
+
+	while (!err && !s->mm->gone &&
+	       uhmm_shadow_next(&s->mm->core->store, s->mm->slot, &r.start,
+				r.end, &leaf)) {
+		err = uhmm_cpu_fault(s->mm, r.start, false);
+		r.start.val++;
+	}
+	return err;
+}
+
 /* From now on nothing of @s may go to a device; what is there comes back. */
 static int prepare(struct channel *ch)
 {
 	int err;
 
 	fork_hold(ch);
-	err = uhmm_cpu_fault_range(ch->session->mm, whole_mm());
+	err = bring_all(ch->session, whole_mm());
 	uhmm_coherent_leave(ch->session->mm, whole_mm());
 	uhmm_engine_tidy_fences(ch->session->engine);
 	return err;
@@ -410,7 +427,7 @@ static int clear_fences(struct channel *ch)
 
 	fork_hold(ch);
 	while ((found = uhmm_engine_next_fence(s->engine, whole_mm(), &r)) > 0) {
-		int err = uhmm_cpu_fault_range(s->mm, r);
+		int err = bring_all(s, r);
 
 		if (!err)
 			err = uhmm_engine_open(s->engine, r);
