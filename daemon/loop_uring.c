@@ -10,18 +10,50 @@
 #include <liburing.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "loop.h"
 
 #define SQ_ENTRIES 256
 #define CQ_ENTRIES 4096
 
-/* Best first: what a kernel does not know it refuses. */
+/* Best first: what a kernel does not know it refuses. What liburing does not
+ * know, before 2.3 or 2.2, it could not deal with. */
 static const unsigned int setups[] = {
+#ifdef IORING_SETUP_DEFER_TASKRUN
 	IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+#endif
+#ifdef IORING_SETUP_COOP_TASKRUN
 	IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+#endif
 	0,
 };
+
+/* ---- what liburing 2.1 does not have ---- */
+
+static void get_events(struct io_uring *ring)
+{
+#ifdef UHMM_HAVE_URING_GET_EVENTS
+	io_uring_get_events(ring);
+#else
+	(void)!syscall(SYS_io_uring_enter, ring->ring_fd, 0, 0,
+		       IORING_ENTER_GETEVENTS, NULL, 8);
+#endif
+}
+
+static int submit_and_wait_for(struct io_uring *ring,
+			       struct __kernel_timespec *ts)
+{
+	struct io_uring_cqe *cqe;
+#ifdef UHMM_HAVE_URING_SUBMIT_AND_WAIT_TIMEOUT
+	return io_uring_submit_and_wait_timeout(ring, &cqe, 1, ts, NULL);
+#else
+	int ret = io_uring_submit(ring);
+
+	return ret < 0 ? ret : io_uring_wait_cqe_timeout(ring, &cqe, ts);
+#endif
+}
 
 static int uring_open(struct loop *loop)
 {
@@ -71,7 +103,7 @@ static int uring_arm(struct loop *loop, const struct loop_source *src)
 	if (!sqe)
 		return -EBUSY;
 	io_uring_prep_poll_multishot(sqe, src->fd, POLLIN);
-	io_uring_sqe_set_data64(sqe, src->ev.u64);
+	sqe->user_data = src->ev.u64;
 	return 0;
 }
 
@@ -84,10 +116,12 @@ static void uring_disarm(struct loop *loop, const struct loop_source *src)
 
 	if (!sqe)
 		return;
-	io_uring_prep_poll_remove(sqe, src->ev.u64);
-	io_uring_sqe_set_data64(sqe, 0);
+	/* io_uring_prep_poll_remove() wants a pointer before 2.2 */
+	io_uring_prep_rw(IORING_OP_POLL_REMOVE, sqe, -1, NULL, 0, 0);
+	sqe->addr = src->ev.u64;
+	sqe->user_data = 0;
 	io_uring_submit(ring);
-	io_uring_get_events(ring);
+	get_events(ring);
 }
 
 /* One completion. Return: does it say anything to the caller? */
@@ -131,17 +165,16 @@ static int submit_and_wait(struct io_uring *ring, int64_t timeout_ns)
 {
 	struct __kernel_timespec ts = { .tv_sec = timeout_ns / 1000000000,
 					.tv_nsec = timeout_ns % 1000000000 };
-	struct io_uring_cqe *cqe;
 	int ret;
 
 	if (io_uring_cq_ready(ring) || timeout_ns == 0) {
 		ret = io_uring_submit(ring);
-		io_uring_get_events(ring);
+		get_events(ring);
 		return ret;
 	}
 	if (timeout_ns < 0)
 		return io_uring_submit_and_wait(ring, 1);
-	return io_uring_submit_and_wait_timeout(ring, &cqe, 1, &ts, NULL);
+	return submit_and_wait_for(ring, &ts);
 }
 
 static int uring_wait(struct loop *loop, int64_t timeout_ns,

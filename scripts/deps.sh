@@ -26,10 +26,14 @@ test  git               command git
 test  perl              command perl
 test  zstd              command zstd
 test  python3           command python3
-test  libpython3-testsuite file /usr/share/doc/libpython3-testsuite
 '
+# its package is named after the version
+python=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' \
+	2>/dev/null || echo 3)
+table+="test libpython$python-testsuite file /usr/share/doc/libpython$python-testsuite"
+
 # Without these the rest still works; their tests skip and say so.
-optional=' linux-source-6.12 libpython3-testsuite '
+optional=" linux-source-6.12 libpython$python-testsuite "
 
 there() {
 	case $1 in

@@ -67,7 +67,7 @@ static void *map_aligned(size_t units, int prot, int advice)
 
 static void needs_units(void)
 {
-	if (!coherent && !probe_kernel(6, 7))
+	if (!probe_kernel(6, 7))
 		probe_skip("before 6.7 a huge page cannot be told: no units");
 }
 

@@ -11,7 +11,7 @@ python=/usr/bin/python3
 have() {
 	[ -x $python ] || { echo "no python3: install python3"; return 1; }
 	$python -c 'import test.test_list' 2>/dev/null ||
-		{ echo "no tests: install libpython3-testsuite"; return 1; }
+		{ echo "no tests: install libpython3.N-testsuite"; return 1; }
 }
 version() { $python --version; }
 
