@@ -35,7 +35,8 @@ static int is_huge(char *p)
 	return n == 1 && range.start == arg.start && range.end == arg.end;
 }
 
-/* From a child: what process_madvise() on us says. */
+/* From a child: what process_madvise() on us says. It does not share the pages,
+ * which a fork would make read-only: no such collapses (up to 6.12 at least). */
 static int collapse_remotely(char *p)
 {
 	struct iovec iov = { p, HUGE_BYTES };
@@ -43,6 +44,7 @@ static int collapse_remotely(char *p)
 	pid_t pid;
 
 	NEED(self >= 0, "pidfd_open");
+	NEED(!madvise(p, HUGE_BYTES, MADV_DONTFORK), "MADV_DONTFORK");
 	pid = fork();
 	NEED(pid >= 0, "fork");
 	if (!pid)
