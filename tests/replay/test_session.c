@@ -75,6 +75,7 @@ static const char memory[] =
 	"pagemap r0 2 4 -> pm=P*2,none*2\n"
 	"protect r0 0 2 r -> ret=0\n"
 	"poke r0 0 4 5 -> ok acc=SEGV*2,ok*2\n"
+	"protect r0 0 4 rw -> ret=0\n"
 	"remap r0 0 4 r1 0 -> ret=0\n"
 	"touchr r0 0 1 -> sum=zero acc=SEGV\n"
 	"advise r1 0 4 DONTNEED -> ret=0\n"
@@ -90,7 +91,7 @@ START_TEST(test_memory_is_as_it_is)
 {
 	setup();
 	play(memory);
-	expect_lines(26, 0, 0);
+	expect_lines(27, 0, 0);
 	ck_assert_int_eq(tally.end, REPLAY_END_DONE);
 	ck_assert_str_eq(said, "");
 }
