@@ -204,18 +204,21 @@ static int64_t send_on(struct policy *p, struct chaos *c, struct uhmm_range run)
 	return n;
 }
 
-/* Everything we placed comes home. */
+/* Everything we placed comes home. What does not, will later: nothing comes to a
+ * program that has just ended, and as long as we try nobody hears of that. */
 static int give_all(struct policy *p, struct chaos *c)
 {
 	struct uhmm_range run;
 
-	c->pieces = 0;
 	while (find_away(p, c, &run)) {
 		int64_t n = give(p, c, run);
 
 		if (n < 0)
 			return (int)n;
+		if (uhmm_softleaf_is_away(uhmm_mm_leaf(p->s->mm, run.start)))
+			return 0;
 	}
+	c->pieces = 0;
 	return 0;
 }
 
