@@ -21,7 +21,8 @@
 #define READY_MS 10000
 #define STOP_MS 5000 /* for each of: stop, SIGTERM, SIGKILL */
 #define NARGS_MAX \
-	(16 + 2 * (CLI_DEVICES_MAX + CLI_POLICIES_MAX + CLI_DRIVERS_MAX))
+	(16 + 2 * (CLI_DEVICES_MAX + CLI_POLICIES_MAX + CLI_DRIVERS_MAX + \
+		   CLI_INJECTS_MAX))
 
 static long now_ms(void)
 {
@@ -70,6 +71,10 @@ static void make_argv(const char *argv[NARGS_MAX],
 	for (unsigned int i = 0; i < o->ndrivers; i++) {
 		argv[n++] = "--driver";
 		argv[n++] = o->driver[i];
+	}
+	for (unsigned int i = 0; i < o->ninjects; i++) {
+		argv[n++] = "--inject";
+		argv[n++] = o->inject[i];
 	}
 	argv[n] = NULL;
 }

@@ -29,6 +29,8 @@ const char cli_run_help[] =
 	"                          among N that are on the device come back, too\n"
 	"  --driver FILE           load a driver with devices of its own,\n"
 	"                          repeatable\n"
+	"  --inject NAME=N         the Nth time something fails, repeatable: alloc,\n"
+	"                          lock, slow, reply; N+: from then on\n"
 	"  --stats                 a summary on stderr at the end\n"
 	"  --stats-json FILE       all statistics, JSON, into FILE at the end\n"
 	"  --socket PATH           use the running daemon at PATH\n"
@@ -45,6 +47,7 @@ enum {
 	OPT_DEVICE,
 	OPT_POLICY,
 	OPT_DRIVER,
+	OPT_INJECT,
 	OPT_STATS,
 	OPT_STATS_JSON,
 	OPT_SOCKET,
@@ -59,6 +62,7 @@ static const struct option options[] = {
 	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "policy", required_argument, NULL, OPT_POLICY },
 	{ "driver", required_argument, NULL, OPT_DRIVER },
+	{ "inject", required_argument, NULL, OPT_INJECT },
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "stats-json", required_argument, NULL, OPT_STATS_JSON },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -152,6 +156,17 @@ static int take_driver(struct cli_run_opts *o, const char *word)
 	return -1;
 }
 
+/* The daemon knows what can fail. */
+static int take_inject(struct cli_run_opts *o, const char *word)
+{
+	if (o->ninjects == CLI_INJECTS_MAX) {
+		cli_say("more than %d injections", CLI_INJECTS_MAX);
+		return CLI_USAGE;
+	}
+	o->inject[o->ninjects++] = word;
+	return -1;
+}
+
 static int take(struct cli_run_opts *o, int opt, const char *arg)
 {
 	switch (opt) {
@@ -170,6 +185,8 @@ static int take(struct cli_run_opts *o, int opt, const char *arg)
 		return take_policy(o, arg);
 	case OPT_DRIVER:
 		return take_driver(o, arg);
+	case OPT_INJECT:
+		return take_inject(o, arg);
 	case OPT_STATS:
 		o->stats = true;
 		return -1;
@@ -204,10 +221,12 @@ int cli_run_opts_parse(struct cli_run_opts *o, int argc, char **argv)
 		cli_say("which program?");
 		return CLI_USAGE;
 	}
-	if (o->socket && (o->engine || o->loop || o->near || o->workers ||
-			  o->ndevices || o->npolicies || o->ndrivers)) {
+	if (o->socket &&
+	    (o->engine || o->loop || o->near || o->workers || o->ndevices ||
+	     o->npolicies || o->ndrivers || o->ninjects)) {
 		cli_say("--socket joins a daemon as it is: no --engine, --loop, "
-			"--near, --workers, --device, --policy or --driver");
+			"--near, --workers, --device, --policy, --driver or "
+			"--inject");
 		return CLI_USAGE;
 	}
 	if (o->taking && o->engine && strcmp(o->engine, "auto") != 0 &&

@@ -8,6 +8,7 @@
 #define CLI_DEVICES_MAX 16
 #define CLI_POLICIES_MAX 8
 #define CLI_DRIVERS_MAX 4
+#define CLI_INJECTS_MAX 8
 
 struct cli_run_opts {
 	const char *engine; /* NULL: the daemon decides */
@@ -21,6 +22,8 @@ struct cli_run_opts {
 	const char *taking;	/* a policy that takes memory, or NULL */
 	const char *driver[CLI_DRIVERS_MAX]; /* FILE */
 	unsigned int ndrivers;
+	const char *inject[CLI_INJECTS_MAX]; /* NAME=N */
+	unsigned int ninjects;
 	const char *socket;	/* of a running daemon, or NULL */
 	const char *stats_json; /* file, or NULL */
 	bool stats;

@@ -37,11 +37,14 @@ static const char help[] =
 	"  --policy SPEC           move pages of programs that do not ask for it:\n"
 	"                          chaos, evict=PERCENT, script=FILE (repeatable);\n"
 	"                          prefetch=N: N pages come back for one touched\n"
+	"  --inject NAME=N         the Nth time something fails: alloc, lock,\n"
+	"                          slow, reply; N+: from then on (repeatable)\n"
 	"  --parent-death          end when the process that started it ends\n"
 	"  --foreground            stay in the foreground (it always does)\n"
 	"  --help, --version\n"
 	"\n"
-	"Environment: UHMM_SOCKET, UHMM_ENGINE, UHMM_LOOP, UHMM_NEAR, UHMM_DEBUG.\n"
+	"Environment: UHMM_SOCKET, UHMM_ENGINE, UHMM_LOOP, UHMM_NEAR, UHMM_INJECT,\n"
+	"UHMM_DEBUG.\n"
 	"Ends on SIGTERM and SIGINT; pages go back to their programs first.\n";
 
 enum {
@@ -55,6 +58,7 @@ enum {
 	OPT_NEAR,
 	OPT_WORKERS,
 	OPT_POLICY,
+	OPT_INJECT,
 	OPT_PARENT_DEATH,
 	OPT_FOREGROUND,
 	OPT_HELP,
@@ -72,6 +76,7 @@ static const struct option options[] = {
 	{ "near", required_argument, NULL, OPT_NEAR },
 	{ "workers", required_argument, NULL, OPT_WORKERS },
 	{ "policy", required_argument, NULL, OPT_POLICY },
+	{ "inject", required_argument, NULL, OPT_INJECT },
 	{ "parent-death", no_argument, NULL, OPT_PARENT_DEATH },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -282,6 +287,31 @@ static int take_policy(struct conf *c, const char *word)
 	return -1;
 }
 
+static int take_inject(struct conf *c, const char *from, const char *word)
+{
+	if (!uhmm_inject_parse(&c->inject, word))
+		return -1;
+	uhmm_err("%s %s: must be alloc, lock, slow or reply, =, and a number "
+		 "from 1, with + for all after it", from, word);
+	return CONF_EXIT_USAGE;
+}
+
+/* alloc=3,reply=1+ */
+static int take_injects(struct conf *c, const char *from, const char *words)
+{
+	char one[64];
+	int status = -1;
+
+	while (status < 0 && *words) {
+		size_t n = strcspn(words, ",");
+
+		snprintf(one, sizeof(one), "%.*s", (int)n, words);
+		status = take_inject(c, from, one);
+		words += n + (words[n] == ',');
+	}
+	return status;
+}
+
 void conf_fini(struct conf *c)
 {
 	while (c->npolicies)
@@ -311,6 +341,8 @@ static int take(struct conf *c, int opt, const char *arg)
 		return take_workers(c, arg);
 	case OPT_POLICY:
 		return take_policy(c, arg);
+	case OPT_INJECT:
+		return take_inject(c, "--inject", arg);
 	case OPT_PARENT_DEATH:
 		c->parent_death = true;
 		return -1;
@@ -358,6 +390,8 @@ static int take_environment(struct conf *c)
 		status = take_near(c, "UHMM_NEAR", word);
 	if (status < 0 && (word = getenv("UHMM_ENGINE")) && word[0])
 		status = take_engine(c, "UHMM_ENGINE", word);
+	if (status < 0 && (word = getenv("UHMM_INJECT")) && word[0])
+		status = take_injects(c, "UHMM_INJECT", word);
 	return status;
 }
 

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include <uhmm/device_private.h>
+#include <uhmm/inject.h>
 #include <uhmm/types.h>
 
 #include "loop.h"
@@ -52,6 +53,7 @@ struct conf {
 	unsigned int npolicies;
 	const char *driver[CONF_DRIVERS_MAX];	/* paths */
 	unsigned int ndrivers;
+	struct uhmm_inject inject;
 };
 
 /** Exit status of main(). */

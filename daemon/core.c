@@ -22,6 +22,9 @@
 /* Looks at the lock before one sleeps, about 20 us. */
 #define LOCK_SPINS 500
 
+/* How long it takes what is slow on purpose. */
+#define PAUSE_NS UINT64_C(20000000)
+
 /* Exclusive pages of all programs, at most; memory is used as they are. */
 #define EXCLUSIVE_BYTES (UINT64_C(64) << 30)
 
@@ -81,6 +84,14 @@ static void page_clear(struct uhmm_core *hmm, uhmm_dpfn_t dpfn)
 	       hmm->page_bytes);
 }
 
+/* Of inject.h: long enough that everybody else has had his turn. */
+static void pause_core(struct uhmm_core *hmm)
+{
+	(void)hmm;
+	if (co_self())
+		co_yield_until(co_now_ns() + PAUSE_NS);
+}
+
 static uint64_t now_ns(struct uhmm_core *hmm)
 {
 	(void)hmm;
@@ -93,6 +104,7 @@ static const struct uhmm_core_ops ops = {
 	.page_read = page_read,
 	.page_write = page_write,
 	.page_clear = page_clear,
+	.pause = pause_core,
 	.now_ns = now_ns,
 };
 

@@ -127,6 +127,7 @@ int daemon_init(struct daemon *d, const struct conf *conf,
 	err = core_init(&d->core);
 	if (err)
 		return err;
+	*uhmm_core_inject(&d->core.hmm) = conf->inject;
 	err = near_keeper_init(&d->near, d->conf.near);
 	if (!err)
 		err = open_workers(d);

@@ -228,6 +228,12 @@ static void send_reply(struct channel *ch, const struct uhmm_wire_msg *reply,
 
 	if (ch->closed || ch->killed)
 		return;
+	if (ch->kind == CHANNEL_CALLER &&
+	    uhmm_inject_pass(uhmm_core_inject(&ch->d->core.hmm),
+			     UHMM_INJECT_REPLY)) {
+		channel_kill(ch);
+		return;
+	}
 	err = uhmm_wire_send(ch->fd, reply, &fd, fd >= 0);
 	uhmm_dbg(UHMM_LOG_WIRE, "send fd=%d %s reply seq=%u error=%d", ch->fd,
 		 uhmm_wire_name(reply->header.id), reply->header.seq,

@@ -202,6 +202,19 @@ static void print_policies(FILE *f, const struct daemon *d)
 	fputc('}', f);
 }
 
+/* How often what went wrong on purpose. */
+static void print_injected(FILE *f, struct core *c)
+{
+	const struct uhmm_inject *inject = uhmm_core_inject(&c->hmm);
+
+	fputs(", \"injected\": {", f);
+	for (int i = 0; i < UHMM_INJECT_NR; i++)
+		fprintf(f, "%s\"%s\": %" PRIu64, i ? ", " : "",
+			uhmm_inject_name((enum uhmm_inject_point)i),
+			inject->point[i].hit);
+	fputc('}', f);
+}
+
 static void print_all(FILE *f, struct daemon *d)
 {
 	struct sums total = { .now = 0 };
@@ -222,6 +235,7 @@ static void print_all(FILE *f, struct daemon *d)
 	fputc('}', f);
 	print_daemon(f, d);
 	print_policies(f, d);
+	print_injected(f, &d->core);
 	fputs("}\n", f);
 }
 

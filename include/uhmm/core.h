@@ -40,6 +40,10 @@ struct uhmm_core_ops {
 	/** page_clear() - device page @dpfn, which nobody has used, is zeros */
 	void (*page_clear)(struct uhmm_core *core, uhmm_dpfn_t dpfn);
 
+	/** pause() - (yields) some time passes, because inject.h wants that;
+	 *  NULL: none does */
+	void (*pause)(struct uhmm_core *core);
+
 	/** now_ns() - monotonic time */
 	uint64_t (*now_ns)(struct uhmm_core *core);
 };

@@ -4,6 +4,7 @@
  *   drivers         device.h device_private.h migrate.h range_fault.h
  *                   exclusive.h notifier.h gup.h mm.h page_table.h
  *   who embeds it   core.h mm_ops.h event.h cpu_fault.h share.h
+ *   tests           inject.h
  *   values          types.h softleaf.h vma.h list.h
  *
  * hmm_ioctl.h is for programs that use the device.
@@ -18,6 +19,7 @@
 #include <uhmm/event.h>
 #include <uhmm/exclusive.h>
 #include <uhmm/gup.h>
+#include <uhmm/inject.h>
 #include <uhmm/list.h>
 #include <uhmm/migrate.h>
 #include <uhmm/mm.h>

@@ -129,7 +129,8 @@ static int board_all(struct uhmm_migrate_vma *args)
 	if (!args->flight)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < npages_of(args); i++) {
-		if (!uhmm_softleaf_is_none(uhmm_mm_leaf(mm, vpn_of(args, i))))
+		if (!uhmm_softleaf_is_none(uhmm_mm_leaf(mm, vpn_of(args, i))) ||
+		    uhmm_inject_pass(&mm->core->inject, UHMM_INJECT_LOCK))
 			continue;
 		if (uhmm_flight_board(mm, args->flight, i) == 0)
 			boarded++;
@@ -505,6 +506,8 @@ void uhmm_migrate_vma_pages(struct uhmm_migrate_vma *args)
 		give_fresh(args);
 	if (args->restore.nlegs)
 		uhmm_migrate_from_pages(args);
+	if (args->flight)
+		uhmm_inject_slow(args->mm->core);
 	uhmm_migrate_unit_pack(args);
 }
 

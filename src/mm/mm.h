@@ -17,6 +17,7 @@
 #define UHMM_MM_MM_H
 
 #include <uhmm/core.h>
+#include <uhmm/inject.h>
 #include <uhmm/list.h>
 #include <uhmm/notifier.h>
 
@@ -39,6 +40,7 @@ struct uhmm_core {
 	struct uhmm_pagemap *exclusive;	/* of uhmm/exclusive.h, NULL: no room */
 	uint64_t kin_serial;		/* of the last number given (kin.h) */
 	uint32_t kin_births;		/* mms that there were */
+	struct uhmm_inject inject;
 };
 
 /** struct uhmm_mm - one mirrored address space */
@@ -77,6 +79,9 @@ UHMM_CHECKED int uhmm_core_init(struct uhmm_core *core,
 
 /** uhmm_core_fini() - no mm and no pagemap is left */
 void uhmm_core_fini(struct uhmm_core *core);
+
+/** uhmm_inject_slow() - (yields) bytes are copied; does that take long? */
+void uhmm_inject_slow(struct uhmm_core *core);
 
 /** uhmm_mm_find() - the live mm of record @slot, or NULL */
 struct uhmm_mm *uhmm_mm_find(struct uhmm_core *core, uint32_t slot);

@@ -131,10 +131,12 @@ int uhmm_pagemap_alloc(struct uhmm_pagemap *pgmap, unsigned int order,
 		       uhmm_dpfn_t *dpfn)
 {
 	struct uhmm_store *store = &pgmap->core->store;
-	int err = pgmap->unplugged ?
-			  -ENODEV :
-			  uhmm_page_alloc(store, pgmap->range, order, dpfn);
+	int err = pgmap->unplugged ? -ENODEV : 0;
 
+	if (!err && uhmm_inject_pass(&pgmap->core->inject, UHMM_INJECT_ALLOC))
+		err = -ENOMEM;
+	if (!err)
+		err = uhmm_page_alloc(store, pgmap->range, order, dpfn);
 	for (uint64_t i = 0; !err && i < UINT64_C(1) << order; i++)
 		uhmm_page_mark_accessed(store, UHMM_DPFN(dpfn->val + i));
 	return err;

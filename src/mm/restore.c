@@ -174,7 +174,8 @@ static int lock_page(struct uhmm_restore *r, uhmm_dpfn_t dpfn)
 	struct uhmm_mapping at;
 	int err = 0;
 
-	if (!can_lock(r->core, dpfn))
+	if (!can_lock(r->core, dpfn) ||
+	    uhmm_inject_pass(&r->core->inject, UHMM_INJECT_LOCK))
 		return -EBUSY;
 	for (uint32_t i = 0; !err && uhmm_page_mapping(store, dpfn, i, &at);
 	     i++)
@@ -345,6 +346,8 @@ void uhmm_restore_give(struct uhmm_restore *r)
 	unsigned int tries = 0;
 	uint32_t i = 0;
 
+	if (r->nlegs)
+		uhmm_inject_slow(r->core);
 	sort_legs(r);
 	while (i < r->nsorted) {
 		struct uhmm_leg *leg = &r->leg[i];

@@ -81,12 +81,21 @@ static uint64_t core_now_ns(struct uhmm_core *core)
 	return world_of(core)->now_ns += world_of(core)->tick_ns;
 }
 
+static void core_pause(struct uhmm_core *core)
+{
+	struct fake *f = world_of(core);
+
+	if (f->tasks.current)
+		fake_task_pause(&f->tasks);
+}
+
 static const struct uhmm_core_ops core_ops = {
 	.wait = core_wait,
 	.wake = core_wake,
 	.page_read = core_page_read,
 	.page_write = core_page_write,
 	.page_clear = core_page_clear,
+	.pause = core_pause,
 	.now_ns = core_now_ns,
 };
 
