@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* test_thp_walk.c - everything at random to units and base pages, every value
  * checked (S3.6)
+ *
+ *   test_thp_walk                    what the suite does: some seconds
+ *   test_thp_walk --steps 1000000    so many steps, each thousand in a world and
+ *                                    with a seed of its own
  */
 #include <errno.h>
+#include <getopt.h>
 #include <string.h>
 
 #include "thp.h"
 
 #define UNITS 6
 #define STEPS 1000
+#define WALKS 4
 
 /* What each page holds; HOLE: nothing is mapped there. */
 #define HOLE UINT64_MAX
@@ -210,4 +216,20 @@ START_TEST(test_random_walk)
 }
 END_TEST
 
-UNIT_RIG_MAIN("thp_walk", UNIT_LOOP(test_random_walk, 4))
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "steps", required_argument, NULL, 's' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct unit_test test = UNIT_LOOP(test_random_walk, WALKS);
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (c != 's')
+			return 2;
+		test.loops = (int)((strtoul(optarg, NULL, 0) + STEPS - 1) /
+				   STEPS);
+	}
+	return unit_rig_main("thp_walk", &test, 1);
+}

@@ -5,9 +5,12 @@
  *   test_model --states N           up to N states of each scope
  *   test_model --walk N             and a walk of N steps
  *   CK_RUN_CASE=2112 test_model     one scope: programs, pages, devices, jobs
+ *   test_model --states 10000000    all that there is of the small ones, ten
+ *                                   million of the large: hours, 1 GiB
  *
- * It ends with the table of all changes of entries, and fails when one that the
- * specification has was never seen.
+ * It ends with tables of all types of entries and all changes of one into
+ * another, and fails when one that the specification has was never seen. With
+ * one scope alone some are.
  */
 #include <getopt.h>
 #include <stdio.h>

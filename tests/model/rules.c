@@ -133,9 +133,28 @@ void rules_note(uint32_t slot, uhmm_vpn_t vpn, uhmm_softleaf_t old,
 			     vpn.val, slot, names[from], names[to]);
 }
 
-bool rules_report(void)
+/* Every type is one that a page of this world had. */
+static bool report_types(void)
 {
 	bool all = true;
+
+	for (int type = 0; type < UHMM_NR_SOFTLEAF_TYPES; type++) {
+		bool must = type != UHMM_SOFTLEAF_DEVICE_COHERENT;
+		uint64_t n = 0;
+
+		for (int from = 0; from < UHMM_NR_SOFTLEAF_TYPES; from++)
+			n += (*seen)[from][type];
+		printf("%10" PRIu64 "  %s%s\n", n, names[type],
+		       n ? "" : must ? "   MISSING" :
+				       ": no such device here, see test_coherent");
+		all &= n || !must;
+	}
+	return all;
+}
+
+bool rules_report(void)
+{
+	bool all = report_types();
 
 	for (size_t i = 0; i < UNIT_COUNT(rules); i++) {
 		const struct rule *rule = &rules[i];

@@ -15,8 +15,8 @@ void rules_begin(void);
 void rules_note(uint32_t slot, uhmm_vpn_t vpn, uhmm_softleaf_t old,
 		uhmm_softleaf_t leaf);
 
-/** rules_report() - print the table and what was seen. Return: was every change
- *  seen that must be? */
+/** rules_report() - print the types and changes of entries and how often they
+ *  were seen. Return: was each seen that must be? */
 bool rules_report(void);
 
 #endif
