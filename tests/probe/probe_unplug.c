@@ -63,7 +63,7 @@ static void everything_is_back(int fd, int other)
 	int go[2], pid;
 	char byte;
 
-	CHECK(!pipe(go), "%s", strerror(errno));
+	CHECK(!pipe2(go, O_CLOEXEC), "%s", strerror(errno));
 	probe_fill(mem, NPAGES, SEED);
 	probe_to_dev(fd, mem, NPAGES);
 	pid = fork();
