@@ -273,6 +273,8 @@ void near_join(struct near *n, struct near_keeper *k)
 	if (k->mode == NEAR_OFF)
 		return;
 	n->tid_own = (pid_t)syscall(SYS_gettid);
+	if (pthread_getcpuclockid(pthread_self(), &n->clock))
+		return;
 	pthread_mutex_lock(&k->lock);
 	while (i < CONF_WORKERS_MAX && k->worker[i])
 		i++;
@@ -318,11 +320,24 @@ static bool is_to_follow(const struct near_keeper *k, const struct near *n)
 	return n->kind == NEAR_BY_FOLLOWING;
 }
 
+/* Did the worker get its part of a CPU since the last look? Who works on one
+ * thing for long has served nobody meanwhile. */
+static bool has_run(struct near *n)
+{
+	struct timespec t = { 0 };
+	uint64_t before = n->ran_ns;
+
+	if (clock_gettime(n->clock, &t))
+		return false;
+	n->ran_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	return n->ran_ns - before > TICK_NS / 4;
+}
+
 /* One look at a worker that has a streak. */
 static void look_at(struct near_keeper *k, struct near *n, bool crowded)
 {
 	uint32_t served = atomic_load(&n->served);
-	bool rests = served == n->seen;
+	bool works = has_run(n), rests = served == n->seen && !works;
 
 	n->seen = served;
 	if (rests || crowded != (n->kind == NEAR_BY_FOLLOWING))

@@ -15,10 +15,10 @@
  *
  * Beside a busy thread the idle class gets next to no time. So while there is
  * a streak the keeper, an ordinary thread, looks every millisecond whether its
- * worker did anything. If it did not, the streak is over: the worker becomes an
- * ordinary thread again. If it did not though there was work (it starved, or
- * works on something long), it may not have another streak for a while, which
- * doubles each time. When there is no streak nobody wakes up for anything.
+ * worker did anything, or got a good part of a CPU, for it may work on something
+ * long. If not, the streak is over: the worker becomes an ordinary thread again.
+ * If there was work nevertheless, it starved, and may not have another streak for
+ * a while, which doubles each time. When there is no streak nobody wakes up for anything.
  *
  * While more threads want to run than there are CPUs none is idle, and the idle
  * class would get nothing. But to be woken on the other CPU still costs several
@@ -45,6 +45,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <uhmm/types.h>
 
@@ -64,6 +65,7 @@ enum near_kind {
 struct near {
 	struct near_keeper *keeper;
 	pid_t tid_own;			/* of the worker's thread */
+	clockid_t clock;		/* of its CPU time */
 	_Atomic uint32_t served;	/* rounds of work done */
 	_Atomic bool streak;
 	_Atomic bool settled;		/* what a streak changes is changed */
@@ -80,6 +82,7 @@ struct near {
 	uint64_t pause_ns;		/* to add to that next time */
 	/* the keeper's own */
 	uint32_t seen;			/* served, a tick ago */
+	uint64_t ran_ns;		/* CPU time it had had then */
 };
 
 /** A thread of the library in a program, woken by a worker and waking it. */
