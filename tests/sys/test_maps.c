@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "suite.h"
@@ -231,13 +232,11 @@ static long in_aio(long unused, long unused2, long unused3)
 	(void)unused;
 	(void)unused2;
 	(void)unused3;
-	return syscall(206 /* io_setup on x86-64 */, 1, &ring) < 0 ?
-	       -1 : (long)ring;
+	return syscall(SYS_io_setup, 1, &ring) < 0 ? -1 : (long)ring;
 }
 
 START_TEST(test_find_driver_mapping)
 {
-#if defined(__x86_64__)
 	long addr = prog_call(&prog, in_aio, 0, 0, 0);
 	struct uhmm_vma vma;
 
@@ -245,7 +244,6 @@ START_TEST(test_find_driver_mapping)
 		return;
 	vma = at(addr);
 	ck_assert(vma.special && !vma.pfnmap);
-#endif
 }
 END_TEST
 
