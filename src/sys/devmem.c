@@ -192,11 +192,12 @@ static void make_held(struct uhmm_devmem_range *r)
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	errno = saved;
-	r->unknown = bits == MAP_FAILED;
-	if (r->unknown)
-		return;
-	r->held = bits;
-	r->held_bytes = bytes;
+	if (bits != MAP_FAILED) {
+		r->held = bits;
+		r->held_bytes = bytes;
+	} else {
+		r->unknown = true;
+	}
 }
 
 static void note_held(struct uhmm_devmem *dm, uhmm_dpfn_t dpfn, uint64_t npages)

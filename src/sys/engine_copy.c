@@ -85,7 +85,7 @@ static int64_t compare(const struct uhmm_engine *e, const struct uhmm_run *run,
 		if (n < 0)
 			return n;
 		if (n < (int64_t)sizeof(here) ||
-		    memcmp(here, page + at, sizeof(here)))
+		    memcmp(here, page + at, sizeof(here)) != 0)
 			break;
 		at += sizeof(here);
 	}

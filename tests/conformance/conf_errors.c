@@ -281,7 +281,8 @@ static bool reads_back(unsigned int nr)
 static void check_old(const struct trial *t, const unsigned char *from,
 		      const unsigned char *to)
 {
-	if (from < to && memcmp(from, was + (from - buf), (size_t)(to - from)))
+	if (from < to &&
+	    memcmp(from, was + (from - buf), (size_t)(to - from)) != 0)
 		probe_fail("step %u: command %u wrote to its buffer", step,
 			   t->nr);
 }
@@ -470,7 +471,7 @@ static void no_struct(unsigned char *p, enum range_state now)
 	unsigned char *none = probe_map(2, RW);
 	struct uhmm_dmirror_cmd *half =
 		(void *)(none + page_bytes - sizeof(*half) / 2);
-	void *places[] = { NULL, half, none + page_bytes, (void *)-8l };
+	void *places[] = { NULL, half, none + page_bytes, (void *)-8L };
 	size_t away = range_away(p, RANGE_NPAGES);
 
 	(void)now;

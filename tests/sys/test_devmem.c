@@ -227,6 +227,7 @@ static void step(struct uhmm_devmem *dm, unsigned int r)
 START_TEST(test_place_of_pages_that_go_about)
 {
 	struct uhmm_devmem dm;
+	uint32_t chance = 1;
 
 	uhmm_devmem_init(&dm);
 	ck_assert_int_eq(uhmm_devmem_add(&dm, UHMM_DPFN(1000), 700), 0);
@@ -238,9 +239,9 @@ START_TEST(test_place_of_pages_that_go_about)
 						  UHMM_DPFN(1), 4000, -1), 0);
 		uhmm_devmem_add_window(&dm, &windows[i]);
 	}
-	srand(1);
 	for (int i = 0; i < 500; i++) {
-		step(&dm, (unsigned int)rand());
+		chance = chance * 1664525 + 1013904223;
+		step(&dm, chance >> 8);
 		check_places(&dm);
 	}
 	for (int i = 0; i < NWINDOWS; i++) {

@@ -214,7 +214,7 @@ END_TEST
 
 static long in_map_memfd(long npages, long b, long c)
 {
-	int fd = memfd_create("test", 0);
+	int fd = memfd_create("test", MFD_CLOEXEC);
 	void *map = MAP_FAILED;
 
 	(void)b;
