@@ -2,32 +2,12 @@
 /* migrate_from.c - the device pages of a migration (migrate_from.h) */
 #include "mm/migrate_from.h"
 
+#include "mm/migrate_args.h"
 #include "mm/migrate_unit.h"
 #include "mm/mm.h"
 #include "mm/page.h"
 #include "mm/relocate.h"
 #include "mm/unit.h"
-
-static uint64_t npages_of(const struct uhmm_migrate_vma *args)
-{
-	return uhmm_range_npages(args->range);
-}
-
-static uhmm_vpn_t vpn_of(const struct uhmm_migrate_vma *args, uint64_t i)
-{
-	return UHMM_VPN(args->range.start.val + i);
-}
-
-static bool wants(const struct uhmm_migrate_vma *args,
-		  enum uhmm_migrate_vma_flags flag)
-{
-	return (args->flags & flag) != 0;
-}
-
-static void stays(struct uhmm_migrate_vma *args, uint64_t i)
-{
-	args->src[i] &= ~(uint64_t)UHMM_MIGRATE_PFN_MIGRATE;
-}
 
 /* ---- setup ---- */
 
@@ -58,7 +38,7 @@ static bool is_selected(const struct uhmm_migrate_vma *args,
 		flag = UHMM_MIGRATE_VMA_SELECT_DEVICE_COHERENT;
 	else
 		return false;
-	return wants(args, flag) &&
+	return uhmm_args_want(args, flag) &&
 	       (!args->pgmap ||
 		uhmm_pagemap_of(args->mm->core, uhmm_softleaf_to_dpfn(leaf)) ==
 			args->pgmap);
@@ -122,7 +102,7 @@ static bool goes_to_system(const struct uhmm_migrate_vma *args, uint64_t i)
 /* Page @i has gone to another device. */
 static bool is_moved(const struct uhmm_migrate_vma *args, uint64_t i)
 {
-	return args->taken[i / 64] >> (i % 64) & 1;
+	return uhmm_args_bit(args->taken, i);
 }
 
 /* Page @i, a device page, goes to another device, if it can. */
@@ -134,7 +114,7 @@ static bool redirect(struct uhmm_migrate_vma *args, uint64_t i)
 				  uhmm_migrate_pfn_to_dpfn(args->src[i]),
 				  uhmm_migrate_pfn_to_dpfn(args->dst[i])))
 		return false;
-	args->taken[i / 64] |= UINT64_C(1) << (i % 64);
+	uhmm_args_set(args->taken, i);
 	return true;
 }
 
@@ -152,17 +132,17 @@ static void keep(struct uhmm_migrate_vma *args, uint64_t i)
 
 void uhmm_migrate_from_pages(struct uhmm_migrate_vma *args)
 {
-	for (uint64_t i = 0; i < npages_of(args); i++)
+	for (uint64_t i = 0; i < uhmm_args_npages(args); i++)
 		if (uhmm_migrate_pfn_is_device(args->src[i]) &&
 		    !goes_to_system(args, i) && !redirect(args, i))
 			keep(args, i);
 	uhmm_restore_give(&args->restore);
-	for (uint64_t i = 0; i < npages_of(args); i++)
+	for (uint64_t i = 0; i < uhmm_args_npages(args); i++)
 		if (uhmm_migrate_pfn_is_device(args->src[i]) &&
 		    !is_moved(args, i) &&
 		    !uhmm_restore_is_given(&args->restore, args->mm,
-					   vpn_of(args, i)))
-			stays(args, i);
+					   uhmm_args_vpn(args, i)))
+			uhmm_args_stay(args, i);
 }
 
 /* ---- finalize ---- */
@@ -171,7 +151,7 @@ void uhmm_migrate_from_pages(struct uhmm_migrate_vma *args)
  * program may have dropped it meanwhile. */
 static bool is_elsewhere(const struct uhmm_migrate_vma *args, uint64_t i)
 {
-	uhmm_softleaf_t leaf = uhmm_mm_leaf(args->mm, vpn_of(args, i));
+	uhmm_softleaf_t leaf = uhmm_mm_leaf(args->mm, uhmm_args_vpn(args, i));
 
 	return uhmm_softleaf_is_device_private(leaf) &&
 	       uhmm_softleaf_to_dpfn(leaf).val ==
@@ -181,8 +161,8 @@ static bool is_elsewhere(const struct uhmm_migrate_vma *args, uint64_t i)
 void uhmm_migrate_from_finalize(struct uhmm_migrate_vma *args)
 {
 	uhmm_restore_finish(&args->restore);
-	for (uint64_t i = 0; i < npages_of(args); i++)
+	for (uint64_t i = 0; i < uhmm_args_npages(args); i++)
 		if (uhmm_migrate_pfn_is_device(args->src[i]) &&
 		    is_moved(args, i) && !is_elsewhere(args, i))
-			stays(args, i);
+			uhmm_args_stay(args, i);
 }
