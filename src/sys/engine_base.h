@@ -229,6 +229,20 @@ UHMM_CHECKED int uhmm_engine_write_open(struct uhmm_engine *e,
  *  the window, there is none any more */
 void uhmm_engine_lose_window(struct uhmm_engine *e, struct uhmm_range r);
 
+/** uhmm_run_vpn(), uhmm_run_dpfn() - page @i of @run */
+static inline uhmm_vpn_t uhmm_run_vpn(const struct uhmm_run *run, uint64_t i)
+{
+	return UHMM_VPN(run->vpn.val + i);
+}
+
+static inline uhmm_dpfn_t uhmm_run_dpfn(const struct uhmm_run *run, uint64_t i)
+{
+	return UHMM_DPFN(run->dpfn.val + i);
+}
+
+/* The second half of engine move; see mm_ops.h. */
+int uhmm_engine_move_give(void *ctx, struct uhmm_run *run, unsigned int nruns);
+
 /* What engine copy does, for engines that cannot do better; see mm_ops.h. */
 int uhmm_engine_copy_trap(void *ctx, struct uhmm_range r);
 int uhmm_engine_copy_give(void *ctx, struct uhmm_run *run, unsigned int nruns);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* engine_move.c - the engine that moves (engine.h, mm_ops.h)
+/* engine_move.c - the engine that moves (engine.h, mm_ops.h), and how it takes
  *
  * Theory of operation.
  *
@@ -9,8 +9,7 @@
  *         nothing can be lost: a write of the CPU comes before the move or
  *         waits. Holes have nothing to move; their device pages are zeros in
  *         the daemon's memory. The zero page is moved to get it out of the way.
- *   give  many pages: the hands move them back. Few: the daemon copies them,
- *         which wakes nobody, and what stays in the window is swept later.
+ *   give  engine_give.c
  *
  * Why this takes what it was asked to take. The kernel refuses a move, with
  * EAGAIN, from the moment a mapping of the program begins to change until the
@@ -33,10 +32,6 @@
 #include "sys/engine_window.h"
 #include "sys/pagesize.h"
 
-/* Fewer are copied back: to wake the hands takes longer. */
-#define MOVE_BACK_MIN 8
-/* Bytes copied back at once; a job's stack has room for them. */
-#define COPY_BYTES 65536
 /* Pages looked at at once. */
 #define BATCH 512
 /* Moves in a row that may meet an event before the pages stay. */
@@ -52,16 +47,6 @@ static void not_tried(struct uhmm_run *run, unsigned int n)
 		run[i].done = 0;
 		run[i].error = -EAGAIN;
 	}
-}
-
-static uhmm_vpn_t at(const struct uhmm_run *run, uint64_t i)
-{
-	return UHMM_VPN(run->vpn.val + i);
-}
-
-static uhmm_dpfn_t dpfn_at(const struct uhmm_run *run, uint64_t i)
-{
-	return UHMM_DPFN(run->dpfn.val + i);
 }
 
 /* ---- take: what the kernel refused ---- */
@@ -80,8 +65,8 @@ static uint64_t alike(const uint8_t *pte, uint64_t n)
 /* Copy @n pages behind those that are done. */
 static int copy_part(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
 {
-	struct uhmm_run part = { .vpn = at(run, run->done),
-				 .dpfn = dpfn_at(run, run->done),
+	struct uhmm_run part = { .vpn = uhmm_run_vpn(run, run->done),
+				 .dpfn = uhmm_run_dpfn(run, run->done),
 				 .npages = n, .flags = run->flags };
 	int err = uhmm_engine_writeprotect(e, uhmm_range_of(part.vpn, n),
 					   UFFDIO_WRITEPROTECT_MODE_WP);
@@ -107,7 +92,8 @@ static int take_busy(struct uhmm_engine *e, struct uhmm_run *run)
 
 	if (n > BATCH)
 		n = BATCH;
-	err = uhmm_ptes_scan(&e->ptes, uhmm_range_of(at(run, run->done), n),
+	err = uhmm_ptes_scan(&e->ptes,
+			     uhmm_range_of(uhmm_run_vpn(run, run->done), n),
 			     pte);
 	if (err)
 		return err;
@@ -301,9 +287,10 @@ static int find_zero_pages(struct uhmm_engine *e, const struct uhmm_run *run,
 			continue;
 		}
 		m[(*n)++] = (struct uhmm_engine_move){
-			.from = at(run, first),
+			.from = uhmm_run_vpn(run, first),
 			.to = uhmm_window_places(&e->window,
-						 dpfn_at(run, first), i - first)
+						 uhmm_run_dpfn(run, first),
+						 i - first)
 				      .start,
 			.npages = i - first,
 		};
@@ -329,7 +316,8 @@ static int move_zero_pages(struct uhmm_engine *e, const struct uhmm_run *run,
 				   m, n, &moved);
 	for (unsigned int i = 0; i < n && !err; i++)
 		uhmm_window_litter(&e->window,
-				   dpfn_at(run, m[i].from.val - run->vpn.val),
+				   uhmm_run_dpfn(run, m[i].from.val -
+							      run->vpn.val),
 				   m[i].npages);
 	e->env.resume(e->env.ctx);
 	return err ? err : -EAGAIN;
@@ -345,8 +333,8 @@ static int take_zeros(struct uhmm_engine *e, struct uhmm_run *run)
 		struct uhmm_run part = *run;
 		uint64_t n = run->npages - i < BATCH ? run->npages - i : BATCH;
 
-		part.vpn = at(run, i);
-		part.dpfn = dpfn_at(run, i);
+		part.vpn = uhmm_run_vpn(run, i);
+		part.dpfn = uhmm_run_dpfn(run, i);
 		part.npages = n;
 		err = move_zero_pages(e, &part, n);
 	}
@@ -397,256 +385,13 @@ static int move_take(void *ctx, struct uhmm_run *run, unsigned int nruns)
 	return nruns ? take_group(e, run, nruns) : 0;
 }
 
-/* ---- give ---- */
-
-/* Copy pages of @part back. @done pages. */
-static int copy_back(struct uhmm_engine *e, uhmm_dpfn_t dpfn,
-		     struct uhmm_range part, uint64_t mode, uint64_t *done)
-{
-	_Alignas(16) unsigned char buf[COPY_BYTES];
-	int64_t n;
-	int err;
-
-	*done = 0;
-	e->env.unlock(e->env.ctx);
-	n = uhmm_window_read(&e->window, dpfn, uhmm_range_npages(part), buf);
-	if (n > 0) {
-		part.end.val = part.start.val + (uint64_t)n;
-		err = uhmm_uffd_copy(e->fds.uffd, part, buf, mode, done);
-	} else {
-		err = n < 0 ? (int)n : -EIO;
-	}
-	e->env.lock(e->env.ctx);
-	return err;
-}
-
-/* Copy back the rest of @run up to page @end, which the window holds. */
-static int give_by_copy(struct uhmm_engine *e, struct uhmm_run *run,
-			uint64_t end)
-{
-	uint64_t mode = run->flags & UHMM_RUN_WP ? UFFDIO_COPY_MODE_WP : 0;
-	uint64_t most = COPY_BYTES / uhmm_page_bytes();
-	struct uhmm_range all = { at(run, run->done), at(run, end) };
-	struct uhmm_range part = { all.start, all.start };
-	int err = 0;
-
-	while (run->done < end && !err) {
-		uint64_t done;
-
-		if (part.start.val == part.end.val)
-			part = uhmm_range_clip(uhmm_range_of(part.start, most),
-					       all);
-		err = copy_back(e, dpfn_at(run, run->done), part, mode, &done);
-		if (!done && err && err != -EEXIST && err != -EIO)
-			err = uhmm_engine_fill_error(e, err, &part);
-		else if (done)
-			err = 0;
-		uhmm_devmem_forget(e->env.devmem, dpfn_at(run, run->done),
-				   done);
-		run->done += done;
-		part.start.val += done;
-		e->stats.pages_given += done;
-	}
-	return err;
-}
-
-/* The next @n pages of @run are back where they were. */
-static void leave(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
-{
-	if (!n)
-		return;
-	uhmm_devmem_forget(e->env.devmem, dpfn_at(run, run->done), n);
-	uhmm_window_emptied(&e->window, dpfn_at(run, run->done), n);
-	run->done += n;
-	e->stats.pages_given += n;
-	e->stats.pages_moved += n;
-}
-
-/* Move back the rest of @run up to page @end, which the window holds and one
- * mapping is for. Return: 0; -ESRCH; another: they are to be copied */
-static int move_back(struct uhmm_engine *e, struct uhmm_run *run,
-			uint64_t end)
-{
-	uint64_t n = end - run->done;
-	struct uhmm_range places =
-		uhmm_window_places(&e->window, dpfn_at(run, run->done), n);
-	struct uhmm_engine_move m = { .from = places.start,
-				      .to = at(run, run->done),
-				      .npages = n };
-	/* The markers are in the way. What waits there waits for the pages. */
-	int err = uhmm_uffd_writeprotect(e->fds.uffd, uhmm_range_of(m.to, n),
-					 UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
-
-	if (err)
-		return err;
-	err = uhmm_engine_do_moves(e, places, &m, 1, &n);
-	if (err != -ESRCH)
-		leave(e, run, n);
-	e->env.resume(e->env.ctx);
-	return err;
-}
-
-/* The same for any number of mappings; nobody looks at them before it fails. */
-static int give_by_move(struct uhmm_engine *e, struct uhmm_run *run,
-			uint64_t end)
-{
-	struct uhmm_range r = { at(run, run->done), at(run, end) };
-	int err = move_back(e, run, end);
-
-	if (err == -EINVAL && !uhmm_engine_clip(e, &r) &&
-	    r.end.val < at(run, end).val)
-		err = move_back(e, run, r.end.val - run->vpn.val);
-	return err;
-}
-
-/* Is it worth the hands' while, and can they? A page that is to be read-only
- * is there and protected at once when it is copied. */
-static bool is_to_move(const struct uhmm_run *run, uint64_t end)
-{
-	return end - run->done >= MOVE_BACK_MIN && !(run->flags & UHMM_RUN_WP);
-}
-
-/* The rest of @run up to page @end is in the window. */
-static int give_held(struct uhmm_engine *e, struct uhmm_run *run, uint64_t end)
-{
-	int err = -ENOSYS;
-
-	if (is_to_move(run, end))
-		err = give_by_move(e, run, end);
-	if (!err || err == -ESRCH)
-		return err;
-	/* also for a program that changes its mappings all the time */
-	return give_by_copy(e, run, end);
-}
-
-/* The rest of @run up to page @end is in the daemon's memory. */
-static int give_ours(struct uhmm_engine *e, struct uhmm_run *run, uint64_t end)
-{
-	struct uhmm_run part = { .vpn = at(run, run->done),
-				 .dpfn = dpfn_at(run, run->done),
-				 .npages = end - run->done,
-				 .flags = run->flags & UHMM_RUN_WP };
-	int err = uhmm_engine_copy_give(e, &part, 1);
-
-	run->done += part.done;
-	return err ? err : part.error;
-}
-
-/* What of @run is not done yet. */
-static int give_rest(struct uhmm_engine *e, struct uhmm_run *run)
-{
-	int err = 0;
-
-	while (run->done < run->npages && !err) {
-		struct uhmm_window *w;
-		uint64_t end = run->done +
-			       uhmm_devmem_place(e->env.devmem,
-						 dpfn_at(run, run->done),
-						 run->npages - run->done, &w);
-
-		/* what fork shares has left every window; of a child that was
-		 * forked in the middle of a migration it is not known yet that
-		 * it has the page itself */
-		if (w && w != &e->window)
-			uhmm_engine_bring_out(e, w, dpfn_at(run, run->done),
-					      end - run->done);
-		err = w == &e->window ? give_held(e, run, end) :
-					give_ours(e, run, end);
-	}
-	run->error = err;
-	return err == -ESRCH ? err : 0;
-}
-
-static int give_run(struct uhmm_engine *e, struct uhmm_run *run)
-{
-	run->done = 0;
-	return give_rest(e, run);
-}
-
-/* Is all of @run in the window? */
-static bool is_held(const struct uhmm_engine *e, const struct uhmm_run *run)
-{
-	struct uhmm_window *w;
-
-	return uhmm_devmem_place(e->env.devmem, run->dpfn, run->npages, &w) ==
-		       run->npages &&
-	       w == &e->window;
-}
-
-/* Is a page of @r, a unit, the zero page? */
-static bool has_zeros(const struct uhmm_engine *e, struct uhmm_range r)
-{
-	uint8_t pte[BATCH];
-
-	if (uhmm_range_npages(r) > BATCH || uhmm_ptes_scan(&e->ptes, r, pte))
-		return false;
-	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
-		if (pte[i] & UHMM_PTE_ZERO)
-			return true;
-	return false;
-}
-
-/* What the kernel split, to move it, is put together. Where it had pages of
- * zeros it has the zero page since, which it does not take for a part of a huge
- * page in registered memory: they are written first. */
-static int put_together(struct uhmm_engine *e, struct uhmm_range r)
-{
-	int err = uhmm_engine_collapse(e, r);
-
-	if (!err || err == -ESRCH || err == -EOPNOTSUPP || !has_zeros(e, r))
-		return err;
-	err = uhmm_engine_write(e, r);
-	return err ? err : uhmm_engine_collapse(e, r);
-}
-
-/* Move @run, a unit, which the window holds. Return: as give_by_move() */
-static int move_unit(struct uhmm_engine *e, struct uhmm_run *run)
-{
-	struct uhmm_range r = uhmm_range_of(run->vpn, run->npages);
-	uint8_t pte = 0;
-	int err = move_back(e, run, run->npages);
-
-	if (err)
-		return err;
-	/* page tables that were there before make the kernel split it */
-	err = uhmm_ptes_scan(&e->ptes, uhmm_range_of(r.start, 1), &pte);
-	if (!err && !(pte & UHMM_PTE_HUGE))
-		err = put_together(e, r);
-	return err == -ESRCH ? err : 0;
-}
-
-/* A unit that cannot be moved is copied, from the daemon's memory. */
-static int give_unit(struct uhmm_engine *e, struct uhmm_run *run)
-{
-	int err = -ENOSYS;
-
-	run->done = 0;
-	if (is_held(e, run) && !(run->flags & UHMM_RUN_WP))
-		err = move_unit(e, run);
-	run->error = err;
-	if (!err || err == -ESRCH)
-		return err;
-	if (run->done)	/* not one any more */
-		return give_rest(e, run);
-	uhmm_engine_bring_out(e, &e->window, run->dpfn, run->npages);
-	return uhmm_engine_copy_give(e, run, 1);
-}
-
-static int move_give(void *ctx, struct uhmm_run *run, unsigned int nruns)
-{
-	int err = 0;
-
-	for (unsigned int i = 0; i < nruns && !err; i++)
-		err = run[i].flags & UHMM_RUN_UNIT ? give_unit(ctx, &run[i]) :
-						     give_run(ctx, &run[i]);
-	return err;
-}
+/* ---- the engine ---- */
 
 static const struct uhmm_mm_ops move_ops = {
 	UHMM_ENGINE_COMMON_OPS,
 	.trap = uhmm_engine_copy_trap,
 	.take = move_take,
-	.give = move_give,
+	.give = uhmm_engine_move_give,
 };
 
 int uhmm_engine_move_create(struct uhmm_engine **engine,

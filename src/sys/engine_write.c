@@ -25,11 +25,6 @@ struct writes {
 	unsigned int n;
 };
 
-static uhmm_vpn_t next_of(const struct uhmm_run *run)
-{
-	return UHMM_VPN(run->vpn.val + run->done);
-}
-
 static int write_by_hands(struct uhmm_engine *e, const struct uhmm_range *r,
 			  unsigned int n)
 {
@@ -86,7 +81,7 @@ int uhmm_engine_let_write(struct uhmm_engine *e, uhmm_vpn_t vpn)
 int uhmm_engine_write_shared(struct uhmm_engine *e, struct uhmm_run *run,
 			     uint64_t n)
 {
-	struct uhmm_range r = uhmm_range_of(next_of(run), n);
+	struct uhmm_range r = uhmm_range_of(uhmm_run_vpn(run, run->done), n);
 	int err = uhmm_engine_op_unprotect(e, r);
 
 	if (!err)
@@ -145,7 +140,7 @@ int uhmm_engine_write_open(struct uhmm_engine *e, struct uhmm_run *run,
 {
 	struct uhmm_range r[HEADS_MAX];
 	bool wp[HEADS_MAX];
-	uhmm_vpn_t vpn = next_of(run);
+	uhmm_vpn_t vpn = uhmm_run_vpn(run, run->done);
 	unsigned int n;
 	int err;
 
