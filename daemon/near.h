@@ -158,10 +158,11 @@ void near_bring(const struct near *n, struct near_hand *h, uint32_t pid,
 /** near_served() - the worker did something that a program waited for */
 void near_served(struct near *n);
 
-/** near_is_streak() - is there one now? */
+/** near_is_streak() - is there one now? What whoever began or ended it has
+ *  written before is seen, too. */
 static inline bool near_is_streak(const struct near *n)
 {
-	return atomic_load_explicit(&n->streak, memory_order_relaxed);
+	return atomic_load_explicit(&n->streak, memory_order_acquire);
 }
 
 #endif
