@@ -3,6 +3,7 @@
 #include "opens.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,6 +20,9 @@
 #define NEVENTS 64
 /* How often one tries again to begin a release. */
 #define RETRY_NS UINT64_C(10000000)
+/* How long the last call of a dead program is waited for: it may itself wait for
+ * a program that is stopped. */
+#define DEAD_NS UINT64_C(1000000000)
 
 /* ---- life ---- */
 
@@ -236,15 +240,25 @@ void opens_poll(struct opens *o)
 	release_hung(o);
 }
 
-/* The oldest hang-up nobody is in the middle of a call on, or NULL. */
-static struct open *oldest_hung(struct opens *o)
+/* Has the program that opened it ended? Then its last call ends by itself. */
+static bool is_owner_dead(const struct open *open)
+{
+	struct session *s = slots_get(&open->d->session_table, open->owner);
+	struct pollfd p = { .fd = s ? s->fds.pidfd : -1, .events = POLLIN };
+
+	return !s || poll(&p, 1, 0) > 0;
+}
+
+/* The oldest hang-up that nobody is in the middle of a call on, or NULL.
+ * @dead: or only a dead program is */
+static struct open *oldest_hung(struct opens *o, bool dead)
 {
 	struct uhmm_list *node;
 
 	UHMM_LIST_EACH(node, &o->hung) {
 		struct open *open = UHMM_CONTAINER_OF(node, struct open, link);
 
-		if (!open->users)
+		if (!open->users || (dead && is_owner_dead(open)))
 			return open;
 	}
 	return NULL;
@@ -252,13 +266,15 @@ static struct open *oldest_hung(struct opens *o)
 
 void opens_settle(struct opens *o)
 {
+	uint64_t last, until = 0, now = 0;
 	struct open *open;
-	uint64_t last;
 
 	opens_poll(o);
 	last = o->order;
-	while ((open = oldest_hung(o)) && open->order <= last) {
-		co_queue_wait(&o->released, co_now_ns() + RETRY_NS);
+	while ((open = oldest_hung(o, now <= until)) && open->order <= last) {
+		now = co_now_ns();
+		until = until ? until : now + DEAD_NS;
+		co_queue_wait(&o->released, now + RETRY_NS);
 		release_hung(o);	/* for want of memory it was not begun */
 	}
 }

@@ -153,12 +153,12 @@ static void print_devices(FILE *f, struct core *c, struct sums *total)
 	fputc(']', f);
 }
 
-static uint64_t count_sessions(const struct daemon *d)
+static uint64_t count_of(const struct slots *s)
 {
 	uint64_t n = 0;
 	uint32_t at = 0;
 
-	while (slots_next(&d->session_table, &at))
+	while (slots_next(s, &at))
 		n++;
 	return n;
 }
@@ -172,7 +172,8 @@ static void print_daemon(FILE *f, const struct daemon *d)
 	number(f, "streaks", atomic_load(&d->near.count.streaks));
 	number(f, "streaks_starved", atomic_load(&d->near.count.starved));
 	number(f, "sessions", s->sessions);
-	number(f, "sessions_now", count_sessions(d));
+	number(f, "sessions_now", count_of(&d->session_table));
+	number(f, "opens_now", count_of(&d->opens.table));
 	number(f, "requests", s->requests);
 	number(f, "hands_calls", s->hands_calls);
 	number(f, "faults", s->faults);

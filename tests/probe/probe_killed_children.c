@@ -4,7 +4,7 @@
  * Each writes memory that its parent has on the device, opens the device,
  * migrates, forks, until SIGKILL comes at a moment that chance has chosen: in
  * fork(), in hello, in a fault, in a migration. Afterwards the parent has its
- * data, and the daemon as many pages and sessions as before.
+ * data, and the daemon as many pages, sessions and opens as before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,7 +73,8 @@ static void verify_and_migrate(void)
 	CHECK(ret == 0, "%s", strerror(-ret));
 }
 
-/* Kill a child @ns after fork() has returned here. */
+/* Kill a child @ns after fork() has returned here. The child's own child comes
+ * to us then; the last close of a device, which empties it, may be its. */
 static void kill_one(uint64_t ns)
 {
 	pid_t child = fork();
@@ -88,11 +90,20 @@ static void kill_one(uint64_t ns)
 	CHECK(waitpid(child, &status, 0) == child, "%s", strerror(errno));
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
 	      "the child ended with %#x", (unsigned int)status);
+	while (wait(NULL) > 0)
+		;
+}
+
+/* Nothing of the children is left that could act on a device. */
+static void await_all_gone(double sessions, double opens)
+{
+	peek_await("daemon.sessions_now", sessions, "after the last child");
+	peek_await("daemon.opens_now", opens, "after the last child");
 }
 
 int main(void)
 {
-	double sessions;
+	double sessions, opens;
 
 	probe_begin("probe_killed_children", 50);
 	if (!peek_has_daemon())
@@ -101,16 +112,18 @@ int main(void)
 	mem = probe_map(NPAGES, RW);
 	buffer = probe_map(NPAGES, RW);
 	probe_fill(mem, NPAGES, SEED);
+	CHECK(!prctl(PR_SET_CHILD_SUBREAPER, 1), "%s", strerror(errno));
 	sessions = peek_number("daemon.sessions_now");
+	opens = peek_number("daemon.opens_now");
 	for (int i = 0; i < CHILDREN; i++) {
 		verify_and_migrate();
 		kill_one(chance() % LONGEST_NS);
 	}
-	peek_await("daemon.sessions_now", sessions, "after the last child");
+	await_all_gone(sessions, opens);
 	verify_and_migrate();
 	CHECK(probe_where(fd, mem, NPAGES).on_device == NPAGES, "not there");
 	peek_await("total.device_pages_now", NPAGES, "after the last child");
-	peek_await("daemon.sessions_now", sessions, "after the last child");
+	await_all_gone(sessions, opens);
 	probe_unmap(mem, NPAGES);
 	peek_await_pages(0, "at the end");
 	return 0;
