@@ -80,6 +80,7 @@ static void print_facts(const struct cli_facts *f)
 	row("fork events", f->event_fork, NULL);
 	row("PAGEMAP_SCAN", f->pagemap_scan, "6.7");
 	row("PROCMAP_QUERY", f->procmap_query, "6.11");
+	row("zero page", f->zero_page, NULL);
 	printf("  %-18s %s\n", "io_uring",
 	       f->uring_error ? strerror(f->uring_error) : "yes");
 }
@@ -128,6 +129,12 @@ static void print_advice(const struct cli_facts *f)
 	if (!f->pagemap_scan)
 		advise("Snapshots cannot tell zero pages and huge pages.",
 		       "Linux 6.7");
+	if (!f->zero_page)
+		advise("This kernel gives a page of its own to who reads an "
+		       "empty one: in memory new to a\ndevice a page of zeros "
+		       "passes for the zero page, and huge pages are never it.",
+		       "a kernel that maps the zero page (guests of some "
+		       "hypervisors are started without)");
 	if (f->uring_error)
 		advise("The daemon waits by epoll.",
 		       f->sysctl_uring > 0
@@ -161,8 +168,9 @@ static void print_json(const struct cli_facts *f)
 		       truth(has(f, features[i].bit)));
 	printf("}, \"event_fork\": %s, \"pagemap_scan\": %s, ",
 	       truth(f->event_fork), truth(f->pagemap_scan));
-	printf("\"procmap_query\": %s, \"io_uring\": %s, ",
-	       truth(f->procmap_query), truth(!f->uring_error));
+	printf("\"procmap_query\": %s, \"zero_page\": %s, \"io_uring\": %s, ",
+	       truth(f->procmap_query), truth(f->zero_page),
+	       truth(!f->uring_error));
 	printf("\"engine\": \"%s\", \"loop\": \"%s\", \"can_run\": true}\n",
 	       cli_facts_engine(f), cli_facts_loop(f));
 }

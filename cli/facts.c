@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sys/uapi.h"
+#include "sys/zeropage.h"
 
 /* What engine copy cannot do without. */
 #define NEEDED \
@@ -153,6 +154,7 @@ void cli_facts_gather(struct cli_facts *f)
 		snprintf(f->release, sizeof(f->release), "%s", name.release);
 	look_at_uffd(f);
 	look_at_proc(f);
+	f->zero_page = uhmm_kernel_maps_zero_page();
 	f->uring_error = uring_error();
 	f->sysctl_uffd = sysctl_value("/proc/sys/vm/unprivileged_userfaultfd");
 	f->sysctl_uring = sysctl_value("/proc/sys/kernel/io_uring_disabled");

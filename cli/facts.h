@@ -22,6 +22,7 @@ struct cli_facts {
 	bool event_fork;	/* allowed, too */
 	bool pagemap_scan;
 	bool procmap_query;
+	bool zero_page;		/* who reads an empty page gets it */
 	int uring_error;	/* errno, 0 it works */
 	int sysctl_uffd;	/* vm.unprivileged_userfaultfd, -1 none */
 	int sysctl_uring;	/* kernel.io_uring_disabled, -1 none */

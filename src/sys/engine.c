@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "sys/pagesize.h"
 #include "sys/procmem.h"
+#include "sys/zeropage.h"
 
 /* MADV_POPULATE_* since 5.14; the program runs on the same kernel. */
 static bool kernel_has_populate(void)
@@ -38,6 +39,7 @@ int uhmm_engine_create(struct uhmm_engine **engine,
 	uhmm_list_init(&e->writes);
 	e->wp_unpopulated = uffd_features & UHMM_UFFD_FEATURE_WP_UNPOPULATED;
 	e->populate = kernel_has_populate();
+	e->no_zero_page = !uhmm_kernel_maps_zero_page();
 	e->collapses = uhmm_engine_kernel_collapses();
 	e->guards = uhmm_engine_kernel_guards();
 	uhmm_ptes_init(&e->ptes, fds->pagemap, fds->mem);
@@ -254,8 +256,11 @@ int uhmm_engine_op_let_read(void *ctx, struct uhmm_range r)
 
 int uhmm_engine_op_unprotect(void *ctx, struct uhmm_range r)
 {
-	int err = uhmm_engine_writeprotect(ctx, r, 0);
+	int err;
 
+	if (uhmm_engine_wait_zeros(ctx))
+		return -EAGAIN;
+	err = uhmm_engine_writeprotect(ctx, r, 0);
 	return err == -ENOENT ? 0 : err;
 }
 

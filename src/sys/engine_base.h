@@ -60,6 +60,8 @@ struct uhmm_engine {
 	struct uhmm_memfs memfs;
 	uint64_t memfd_device;	/* uhmm_memfs_kernels(), 0: not asked yet */
 	bool populate;		/* the kernel has MADV_POPULATE_* */
+	bool no_zero_page;	/* who reads an empty page gets one of his own */
+	bool turning;		/* such pages become the zero page now */
 	bool collapses;		/* and MADV_COLLAPSE */
 	bool advise_by_hands;	/* it is not for us to ask for that */
 };
@@ -74,6 +76,32 @@ UHMM_CHECKED int uhmm_engine_create(struct uhmm_engine **engine,
 UHMM_CHECKED int uhmm_engine_ask_hands(struct uhmm_engine *e, unsigned int op,
 				       const struct uhmm_range *r,
 				       unsigned int n);
+
+/**
+ * uhmm_engine_see_zeros() - where the kernel maps no zero page: UHMM_PTE_ZERO for those pages of
+ * @r that are nothing but zeros, in memory that is neither trapped nor watched
+ * @pte: of each page, as scanned
+ */
+void uhmm_engine_see_zeros(struct uhmm_engine *e, struct uhmm_range r,
+			   uint8_t *pte);
+
+/** uhmm_engine_can_watch_zeros() - there, is @vma memory where it should be? */
+bool uhmm_engine_can_watch_zeros(const struct uhmm_engine *e,
+				 const struct uhmm_vma *vma);
+
+/**
+ * uhmm_engine_watch_zeros() - (yields) there, watch @r of private memory, in one
+ * mapping, by trapping it: such pages are the zero page when this returns, and
+ * what the program reads of it from now on will be
+ * Return: 0; what registering it says; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_watch_zeros(struct uhmm_engine *e,
+					 struct uhmm_range r);
+
+/** uhmm_engine_wait_zeros() - (yields) is somebody in the middle of that? Then
+ *  wait until it is over: a page looked empty that was not, and who stopped to
+ *  write it must not go on before */
+bool uhmm_engine_wait_zeros(struct uhmm_engine *e);
 
 /** uhmm_engine_kernel_collapses() - can pages be made one PMD-sized page? */
 bool uhmm_engine_kernel_collapses(void);

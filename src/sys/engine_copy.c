@@ -55,9 +55,13 @@ int uhmm_engine_copy_trap(void *ctx, struct uhmm_range r)
 {
 	struct uhmm_engine *e = ctx;
 	int tries = 0;
-	int err;
+	int err = 0;
 
 	e->stats.traps++;
+	if (e->no_zero_page && !e->env.user_mode_only)
+		err = uhmm_engine_op_watch(e, r);
+	if (err)
+		return err;
 	/* -ENOENT: while we caught up with events the mapping was replaced */
 	do {
 		err = uhmm_trapset_reserve(&e->trapped);

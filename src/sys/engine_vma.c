@@ -141,6 +141,8 @@ int uhmm_engine_op_scan(void *ctx, struct uhmm_range r, uint8_t *pte)
 	struct uhmm_engine *e = ctx;
 	int err = uhmm_ptes_scan(&e->ptes, r, pte);
 
+	if (!err && e->no_zero_page)
+		uhmm_engine_see_zeros(e, r, pte);
 	for (uint64_t i = 0; !err && i < uhmm_range_npages(r); i++) {
 		if (!(pte[i] & UHMM_PTE_FILE))
 			continue;

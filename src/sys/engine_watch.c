@@ -65,8 +65,13 @@ static int watch_piece(struct uhmm_engine *e, struct uhmm_range r,
 		       const struct uhmm_vma *vma)
 {
 	uint64_t mode = UFFDIO_REGISTER_MODE_WP;
-	int err = uhmm_trapset_reserve(&e->watched);
+	int err;
 
+	if (uhmm_engine_can_watch_zeros(e, vma)) {
+		err = uhmm_engine_watch_zeros(e, widen(r, vma));
+		return err ? uhmm_engine_mm_error(e, err) : 0;
+	}
+	err = uhmm_trapset_reserve(&e->watched);
 	if (err)
 		return err;
 	if (has_file(vma) && !e->env.user_mode_only) {
@@ -107,6 +112,7 @@ int uhmm_engine_op_watch(void *ctx, struct uhmm_range r)
 	struct uhmm_range piece;
 	int err;
 
+	(void)uhmm_engine_wait_zeros(e);
 	while (next_unknown(e, r, &piece)) {
 		r.start = piece.end;
 		err = watch_parts(e, piece);
@@ -190,6 +196,8 @@ int uhmm_engine_op_relax(void *ctx, struct uhmm_range r)
 	struct uhmm_range rest = r;
 	struct uhmm_range piece;
 
+	if (e->no_zero_page && !e->env.user_mode_only)
+		return 0;
 	while (!e->kept && uhmm_trapset_next(&e->trapped, rest, &piece)) {
 		if (relax_piece(e, piece) == -ESRCH)
 			return -ESRCH;

@@ -43,6 +43,8 @@ static int read_body(struct uhmm_lines *lines, struct uhmm_smaps *smaps)
 
 		if (sscanf(line, "KernelPageSize: %lu", &kib) == 1)
 			smaps->page_bytes = (uint64_t)kib * 1024;
+		if (sscanf(line, "THPeligible: %lu", &kib) == 1)
+			smaps->thp = kib;
 		if (strncmp(line, flags_key, sizeof(flags_key) - 1) == 0) {
 			note_flags(line + sizeof(flags_key) - 1, smaps);
 			return 0;

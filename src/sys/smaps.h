@@ -4,7 +4,8 @@
  * Slow: the kernel walks every page of every mapping before the wanted one.
  * Asked only for a mapping that may be a device's, where PROCMAP_QUERY is
  * missing and the mapping may be hugetlb, or of a program with a userfaultfd of
- * its own whose memory we trap without one.
+ * its own whose memory we trap without one; and of each that a device begins to
+ * look at where the kernel maps no zero page.
  */
 #ifndef UHMM_SYS_SMAPS_H
 #define UHMM_SYS_SMAPS_H
@@ -15,6 +16,7 @@
 struct uhmm_smaps {
 	uint64_t page_bytes;	/* KernelPageSize */
 	bool io, pfnmap, mixedmap, dontexpand;	/* VmFlags io pf mm de */
+	bool thp;		/* THPeligible: a fault may map a huge page */
 	bool uffd;		/* um uw ui: some userfaultfd has it */
 };
 

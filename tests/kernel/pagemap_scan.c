@@ -42,7 +42,7 @@ static void daemon_side(int sock)
 		"a written page is present");
 	FACT_IS(scan(pagemap, fact_page(p, 1)),
 		FACT_CAT_PRESENT | FACT_CAT_PFNZERO | FACT_CAT_WRITTEN,
-		"a page that was only read is the zero page");
+		"the zero page is told from others");
 	FACT_IS(scan(pagemap, fact_page(p, 2)), FACT_CAT_WRITTEN,
 		"a hole is nothing but not write-protected");
 	FACT_IS(scan(pagemap, fact_page(p, 3)), FACT_CAT_PRESENT,
@@ -86,9 +86,9 @@ int main(void)
 	uffd = fact_uffd(FACT_FEATURE_WP_UNPOPULATED);
 	p = fact_map(5);
 	fact_store(p);
-	fact_load(fact_page(p, 1));
 	fact_store(fact_page(p, 3));
 	NEED(!fact_register(uffd, p, 5, FACT_MISSING_WP), "register");
+	NEED(!fact_zeropage(uffd, fact_page(p, 1), 1, NULL), "zero page");
 	NEED(!fact_wp(uffd, fact_page(p, 3), 2), "write-protect");
 	fact_send_fd(pair[0], fact_open_proc("pagemap", O_RDONLY));
 	fact_say(pair[0], (uintptr_t)p);

@@ -12,8 +12,8 @@ static void what_it_leaves(int uffd)
 	char *p = fact_map(3);
 
 	fact_store(p);
-	fact_load(fact_page(p, 1));
 	NEED(!fact_register(uffd, p, 3, FACT_MISSING_WP), "register");
+	NEED(!fact_zeropage(uffd, fact_page(p, 1), 1, NULL), "zero page");
 	FACT_IS(fact_wp(uffd, p, 3), 0, "WRITEPROTECT works on holes");
 	FACT_STATE(p, FACT_PRESENT_WP, "a present page carries the mark");
 	FACT_STATE(fact_page(p, 1), FACT_ZERO_WP,

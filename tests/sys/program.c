@@ -327,6 +327,7 @@ static void make_engine(struct prog *p, unsigned int flags)
 	ck_assert_int_eq(uhmm_engine_any_create(&p->engine, kind, &p->fds,
 						p->features, &env), 0);
 	p->ops = uhmm_engine_ops(p->engine);
+	p->engine->no_zero_page = false;	/* as on most machines */
 	p->locked = true;
 }
 

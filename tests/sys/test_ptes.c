@@ -8,12 +8,21 @@
 
 #include "suite.h"
 #include "sys/pagesize.h"
+#include "sys/zeropage.h"
 
 #define HUGE_BYTES (2ul << 20)
 
 static bool has_markers(void)
 {
 	return prog.features & UHMM_UFFD_FEATURE_WP_UNPOPULATED;
+}
+
+/* A page that was only read, where the kernel gives such a one. */
+static void read_page(uint64_t i)
+{
+	prog_call(&prog, in_read,
+		  (long)uhmm_addr_of(UHMM_VPN(prog.base.val + i)), 0, 0);
+	prog.engine->no_zero_page = !uhmm_kernel_maps_zero_page();
 }
 
 /* UHMM_PTE_ZERO where the kernel can tell. */
@@ -30,7 +39,7 @@ START_TEST(test_scan_empty_present_zero)
 	prog_map(&prog, 4, false);
 	addr = (long)uhmm_addr_of(prog.base);
 	prog_call(&prog, in_write, addr + getpagesize(), 1, 0);
-	prog_call(&prog, in_read, addr + (long)uhmm_bytes_of(2), 0, 0);
+	read_page(2);
 	ck_assert_int_eq(prog.ops->scan(prog.engine, prog_range(&prog, 0, 4),
 					pte), 0);
 	ck_assert_uint_eq(pte[0], 0);
@@ -62,7 +71,9 @@ END_TEST
 START_TEST(test_scan_old_kernel_has_no_zero)
 {
 	prog_map(&prog, 1, false);
-	prog_call(&prog, in_read, (long)uhmm_addr_of(prog.base), 0, 0);
+	read_page(0);
+	if (prog.engine->no_zero_page)
+		return;
 	prog.engine->ptes.has_scan = false;
 	ck_assert_uint_eq(prog_pte(&prog, 0), UHMM_PTE_PRESENT);
 }
@@ -254,9 +265,7 @@ START_TEST(test_scan_many_pages)
 	prog_map(&prog, PROG_PAGES, false);
 	/* every third page: more runs than one call returns */
 	for (uint64_t i = 0; i < 1200; i += 3)
-		prog_call(&prog, in_read,
-			  (long)uhmm_addr_of(UHMM_VPN(prog.base.val + i)), 0,
-			  0);
+		read_page(i);
 	ck_assert_int_eq(prog.ops->scan(prog.engine,
 					prog_range(&prog, 0, PROG_PAGES), pte),
 			 0);

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* engine_zeros.c - kernels that map no zero page, the same for every engine
+ * (engine_base.h)
+ *
+ * Who only reads an empty page of private memory gets the zero page. A kernel
+ * may be set up to give a page of its own instead (guests of some hypervisors,
+ * architectures with storage keys), which looks as if it had been written. In
+ * memory that no device has had to do with, such a page is told by what is in
+ * it: nothing but zeros. One that the program filled with zeros passes for it.
+ *
+ * When a device begins to look at memory that cannot go on: it may write zeros
+ * itself. So then such pages become the zero page, which can be had for the
+ * asking, and so does from then on what the program reads of it: it is trapped,
+ * not only watched. Memory that may have huge pages stays as it is: nobody can
+ * ask for the huge zero page, and what is trapped gets base pages.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "sys/engine_base.h"
+#include "sys/pagesize.h"
+#include "sys/procmem.h"
+#include "sys/smaps.h"
+
+#define CHUNK_BYTES 65536	/* read at once: a page, or several */
+#define CHUNK_NPAGES_MAX (CHUNK_BYTES / 4096)
+#define BATCH 512	/* pages looked at at once */
+
+#define PTE_IS_ZERO(pte) \
+	((uint8_t)(((pte) & ~UHMM_PTE_EXCLUSIVE) | UHMM_PTE_ZERO))
+
+static bool is_zeros(const unsigned char *bytes, size_t n)
+{
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
+}
+
+/* Which of the first pages of @r, a chunk at most, are nothing but zeros? How many
+ * were looked at; 0: they cannot be read. */
+static uint64_t look(const struct uhmm_engine *e, struct uhmm_range r,
+		     bool zeros[CHUNK_NPAGES_MAX])
+{
+	unsigned char bytes[CHUNK_BYTES];
+	size_t page = uhmm_page_bytes();
+	uint64_t n = uhmm_range_npages(r);
+	int64_t got;
+
+	if (n > CHUNK_BYTES / page)
+		n = CHUNK_BYTES / page;
+	got = uhmm_procmem_read(e->fds.mem, uhmm_addr_of(r.start), bytes,
+				n * page);
+	n = got > 0 ? (uint64_t)got / page : 0;
+	for (uint64_t i = 0; i < n; i++)
+		zeros[i] = is_zeros(bytes + i * page, page);
+	return n;
+}
+
+/* Pages @r, all of which may be ones that were only read. */
+static void see_pages(const struct uhmm_engine *e, struct uhmm_range r,
+		      uint8_t *pte)
+{
+	bool zeros[CHUNK_NPAGES_MAX];
+	uint64_t n;
+
+	for (; (n = look(e, r, zeros)); r.start.val += n, pte += n)
+		for (uint64_t i = 0; i < n; i++)
+			if (zeros[i])
+				pte[i] = PTE_IS_ZERO(pte[i]);
+}
+
+/* All of the huge page is, or nothing of it. */
+static bool is_huge_zero(struct uhmm_engine *e, struct uhmm_range r)
+{
+	bool zeros[CHUNK_NPAGES_MAX];
+	struct uhmm_vma vma;
+	uint64_t n;
+
+	if (uhmm_maps_find(&e->maps, r.start, &vma) || vma.hugetlb)
+		return false;
+	for (; (n = look(e, r, zeros)); r.start.val += n)
+		for (uint64_t i = 0; i < n; i++)
+			if (!zeros[i])
+				return false;
+	return r.start.val == r.end.val;
+}
+
+/* Pages @r of the huge page that @unit is. */
+static void see_huge(struct uhmm_engine *e, struct uhmm_range unit,
+		     struct uhmm_range r, uint8_t *pte)
+{
+	if (!is_huge_zero(e, unit))
+		return;
+	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
+		pte[i] = PTE_IS_ZERO(pte[i]);
+}
+
+static bool is_known(const struct uhmm_engine *e, uhmm_vpn_t vpn)
+{
+	return uhmm_trapset_has(&e->trapped, vpn) ||
+	       uhmm_trapset_has(&e->watched, vpn) ||
+	       uhmm_trapset_has(&e->fenceable, vpn);
+}
+
+/* May it be one that was only read? */
+static bool may_be(const struct uhmm_engine *e, uhmm_vpn_t vpn, uint8_t pte)
+{
+	const uint8_t what = UHMM_PTE_PRESENT | UHMM_PTE_ZERO | UHMM_PTE_FILE |
+			     UHMM_PTE_WP;
+
+	return (pte & what) == UHMM_PTE_PRESENT && !is_known(e, vpn);
+}
+
+/* Where the pages from page @i of @r end that may be, of one kind. */
+static uint64_t run_end(const struct uhmm_engine *e, struct uhmm_range r,
+			const uint8_t *pte, uint64_t i)
+{
+	uint8_t kind = pte[i] & UHMM_PTE_HUGE;
+
+	while (i < uhmm_range_npages(r) && (pte[i] & UHMM_PTE_HUGE) == kind &&
+	       may_be(e, UHMM_VPN(r.start.val + i), pte[i]))
+		i++;
+	return i;
+}
+
+void uhmm_engine_see_zeros(struct uhmm_engine *e, struct uhmm_range r,
+			   uint8_t *pte)
+{
+	uint64_t i, end;
+
+	for (i = 0; i < uhmm_range_npages(r); i = end > i ? end : i + 1) {
+		uhmm_vpn_t vpn = UHMM_VPN(r.start.val + i);
+		struct uhmm_range unit = uhmm_range_of(
+			UHMM_VPN(vpn.val & -uhmm_pmd_npages()),
+			uhmm_pmd_npages());
+		struct uhmm_range run;
+
+		end = run_end(e, r, pte, i);
+		run = uhmm_range_of(vpn, end - i);
+		if (end == i || !(pte[i] & UHMM_PTE_HUGE)) {
+			see_pages(e, run, pte + i);
+			continue;
+		}
+		run = uhmm_range_clip(run, unit);
+		end = i + uhmm_range_npages(run);
+		see_huge(e, unit, run, pte + i);
+	}
+}
+
+/* ---- when a device begins to look ---- */
+
+/* Of the pages @r, which are protected, those of zeros become the zero page. */
+static int turn_zeros(struct uhmm_engine *e, struct uhmm_range r)
+{
+	struct uhmm_range zero[CHUNK_NPAGES_MAX];
+	bool zeros[CHUNK_NPAGES_MAX];
+	unsigned int nzero = 0;
+	uint64_t n = look(e, r, zeros);
+	int err;
+
+	for (uint64_t i = 0; i < n; i++)
+		if (zeros[i])
+			zero[nzero++] = uhmm_range_of(
+				UHMM_VPN(r.start.val + i), 1);
+	err = nzero ? uhmm_engine_ask_hands(e, UHMM_ENGINE_ZAP, zero, nzero) :
+		      0;
+	/* one that could not be zapped is there still, which is no error */
+	for (unsigned int i = 0; i < nzero && err != -ESRCH; i++) {
+		do
+			err = uhmm_engine_op_give_zero(e, zero[i].start, false);
+		while (err == -EAGAIN);
+	}
+	return err == -ESRCH ? err : 0;
+}
+
+static bool has_zeros(const struct uhmm_engine *e, struct uhmm_range r)
+{
+	bool zeros[CHUNK_NPAGES_MAX], any = false;
+	uint64_t n = look(e, r, zeros);
+
+	for (uint64_t i = 0; i < n; i++)
+		any |= zeros[i];
+	return any;
+}
+
+/* Ordinary pages @r, a chunk at most. */
+static int turn_run(struct uhmm_engine *e, struct uhmm_range r)
+{
+	int err;
+
+	if (!has_zeros(e, r))
+		return 0;
+	err = uhmm_engine_writeprotect(e, r, UFFDIO_WRITEPROTECT_MODE_WP);
+	if (!err)
+		err = turn_zeros(e, r);
+	if (err != -ESRCH)
+		err = uhmm_engine_writeprotect(e, r, 0);
+	return err == -ESRCH ? err : 0;
+}
+
+static bool is_ordinary(uint8_t pte)
+{
+	return (pte & (uint8_t)~UHMM_PTE_EXCLUSIVE) == UHMM_PTE_PRESENT;
+}
+
+static int turn_batch(struct uhmm_engine *e, struct uhmm_range r)
+{
+	uint64_t npages = uhmm_range_npages(r), i, end;
+	uint8_t pte[BATCH];
+	int err = uhmm_ptes_scan(&e->ptes, r, pte);
+
+	for (i = 0; i < npages && !err; i = end) {
+		end = i + 1;
+		if (!is_ordinary(pte[i]))
+			continue;
+		while (end < npages && end - i < CHUNK_BYTES / uhmm_page_bytes() &&
+		       is_ordinary(pte[end]))
+			end++;
+		err = turn_run(e, uhmm_range_of(UHMM_VPN(r.start.val + i),
+						end - i));
+	}
+	return err;
+}
+
+static int turn(struct uhmm_engine *e, struct uhmm_range r)
+{
+	int err = 0;
+
+	while (!err) {
+		struct uhmm_range part;
+
+		r.start = uhmm_ptes_skip_holes(&e->ptes, r);
+		if (r.start.val >= r.end.val)
+			return 0;
+		part = uhmm_range_clip(uhmm_range_of(r.start, BATCH), r);
+		err = turn_batch(e, part);
+		r.start = part.end;
+	}
+	return err;
+}
+
+/* May a fault in @vma map a huge page? In memory that waits for us none does. */
+static bool may_be_huge(const struct uhmm_engine *e, const struct uhmm_vma *vma)
+{
+	uint64_t unit = uhmm_pmd_npages();
+	uint64_t first = (vma->range.start.val + unit - 1) & -unit;
+	struct uhmm_smaps smaps;
+
+	return first + unit <= vma->range.end.val &&
+	       !uhmm_smaps_find(e->maps.fd, uhmm_addr_of(vma->range.start),
+				uhmm_addr_of(vma->range.end), &smaps) &&
+	       smaps.thp;
+}
+
+/* The kernel's own accesses have to wait for us. */
+bool uhmm_engine_can_watch_zeros(const struct uhmm_engine *e,
+				 const struct uhmm_vma *vma)
+{
+	return e->no_zero_page && !e->env.user_mode_only && vma->anon &&
+	       !vma->shared && !vma->hugetlb && !vma->special &&
+	       !may_be_huge(e, vma);
+}
+
+int uhmm_engine_watch_zeros(struct uhmm_engine *e, struct uhmm_range r)
+{
+	int err;
+
+	(void)uhmm_engine_wait_zeros(e);
+	err = uhmm_trapset_reserve(&e->trapped);
+	if (!err)
+		err = uhmm_uffd_register(e->fds.uffd, r,
+					 UFFDIO_REGISTER_MODE_MISSING |
+						 UFFDIO_REGISTER_MODE_WP,
+					 NULL);
+	if (err)
+		return err;
+	uhmm_trapset_add(&e->trapped, r);
+	uhmm_trapset_remove(&e->watched, r);
+	e->turning = true;
+	err = turn(e, r);
+	e->turning = false;
+	e->env.wake(e->env.ctx);
+	return err;
+}
+
+bool uhmm_engine_wait_zeros(struct uhmm_engine *e)
+{
+	bool waited = e->turning;
+
+	while (e->turning)
+		e->env.wait(e->env.ctx);
+	return waited;
+}
