@@ -88,7 +88,7 @@ void cli_rundir_fini(struct cli_rundir *rd)
 	rd->dir[0] = '\0';
 }
 
-void cli_default_socket(char path[CLI_SOCKET_BYTES])
+static void default_socket(char path[CLI_SOCKET_BYTES])
 {
 	const char *base = getenv("XDG_RUNTIME_DIR");
 	unsigned int uid = (unsigned int)getuid();
@@ -101,4 +101,15 @@ void cli_default_socket(char path[CLI_SOCKET_BYTES])
 	if (base && join(path, base, "uhmm/" SOCKET_FILE))
 		return;
 	snprintf(path, CLI_SOCKET_BYTES, "/tmp/uhmm-%u/" SOCKET_FILE, uid);
+}
+
+const char *cli_which_socket(const char *given,
+			     char fallback[CLI_SOCKET_BYTES])
+{
+	if (!given)
+		given = getenv("UHMM_SOCKET");
+	if (given && given[0])
+		return given;
+	default_socket(fallback);
+	return fallback;
 }

@@ -25,7 +25,9 @@ void cli_rundir_show_log(const struct cli_rundir *rd);
 /** cli_rundir_fini() - remove it and what is in it */
 void cli_rundir_fini(struct cli_rundir *rd);
 
-/** cli_default_socket() - where a daemon for many programs listens */
-void cli_default_socket(char path[CLI_SOCKET_BYTES]);
+/** cli_which_socket() - where the daemon for many programs listens that is meant:
+ *  @given (NULL: not), else $UHMM_SOCKET, else in @fallback the default */
+const char *cli_which_socket(const char *given,
+			     char fallback[CLI_SOCKET_BYTES]);
 
 #endif

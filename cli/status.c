@@ -53,7 +53,7 @@ int cli_status(int argc, char **argv)
 {
 	static char own_name[] = "uhmm status";
 	char fallback[CLI_SOCKET_BYTES];
-	const char *socket = getenv("UHMM_SOCKET");
+	const char *socket = NULL;
 	bool json = false;
 	int opt;
 
@@ -73,9 +73,5 @@ int cli_status(int argc, char **argv)
 		cli_say("what is '%s'?", argv[optind]);
 		return CLI_USAGE;
 	}
-	if (!socket || !socket[0]) {
-		cli_default_socket(fallback);
-		socket = fallback;
-	}
-	return show(socket, json);
+	return show(cli_which_socket(socket, fallback), json);
 }

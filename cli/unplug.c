@@ -44,7 +44,7 @@ int cli_unplug(int argc, char **argv)
 {
 	static char own_name[] = "uhmm unplug";
 	char fallback[CLI_SOCKET_BYTES];
-	const char *socket = getenv("UHMM_SOCKET");
+	const char *socket = NULL;
 	const char *node;
 	int opt;
 
@@ -65,9 +65,5 @@ int cli_unplug(int argc, char **argv)
 	node = argv[optind];
 	if (!strncmp(node, "/dev/", strlen("/dev/")))
 		node += strlen("/dev/");
-	if (!socket || !socket[0]) {
-		cli_default_socket(fallback);
-		socket = fallback;
-	}
-	return unplug(socket, node);
+	return unplug(cli_which_socket(socket, fallback), node);
 }

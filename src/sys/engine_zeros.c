@@ -35,11 +35,11 @@ static bool is_zeros(const unsigned char *bytes, size_t n)
 }
 
 /* Which of the first pages of @r, a chunk at most, are nothing but zeros? How many
- * were looked at; 0: they cannot be read. */
+ * were looked at; 0: they cannot be read. The buffer is the lock's. */
 static uint64_t look(const struct uhmm_engine *e, struct uhmm_range r,
 		     bool zeros[CHUNK_NPAGES_MAX])
 {
-	unsigned char bytes[CHUNK_BYTES];
+	static unsigned char bytes[CHUNK_BYTES];
 	size_t page = uhmm_page_bytes();
 	uint64_t n = uhmm_range_npages(r);
 	int64_t got;
@@ -83,14 +83,19 @@ static bool is_huge_zero(struct uhmm_engine *e, struct uhmm_range r)
 	return r.start.val == r.end.val;
 }
 
-/* Pages @r of the huge page that @unit is. */
-static void see_huge(struct uhmm_engine *e, struct uhmm_range unit,
-		     struct uhmm_range r, uint8_t *pte)
+/* Pages @r, which PMDs map: those of the first. How many? */
+static uint64_t see_huge(struct uhmm_engine *e, struct uhmm_range r,
+			 uint8_t *pte)
 {
-	if (!is_huge_zero(e, unit))
-		return;
-	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
+	uint64_t npages = uhmm_pmd_npages(), i;
+	struct uhmm_range unit =
+		uhmm_range_of(UHMM_VPN(r.start.val & -npages), npages);
+	bool zero = is_huge_zero(e, unit);
+
+	npages = uhmm_range_npages(uhmm_range_clip(r, unit));
+	for (i = 0; zero && i < npages; i++)
 		pte[i] = PTE_IS_ZERO(pte[i]);
+	return npages;
 }
 
 static bool is_known(const struct uhmm_engine *e, uhmm_vpn_t vpn)
@@ -124,24 +129,21 @@ static uint64_t run_end(const struct uhmm_engine *e, struct uhmm_range r,
 void uhmm_engine_see_zeros(struct uhmm_engine *e, struct uhmm_range r,
 			   uint8_t *pte)
 {
-	uint64_t i, end;
+	uint64_t i = 0, end;
 
-	for (i = 0; i < uhmm_range_npages(r); i = end > i ? end : i + 1) {
-		uhmm_vpn_t vpn = UHMM_VPN(r.start.val + i);
-		struct uhmm_range unit = uhmm_range_of(
-			UHMM_VPN(vpn.val & -uhmm_pmd_npages()),
-			uhmm_pmd_npages());
+	while (i < uhmm_range_npages(r)) {
 		struct uhmm_range run;
 
 		end = run_end(e, r, pte, i);
-		run = uhmm_range_of(vpn, end - i);
-		if (end == i || !(pte[i] & UHMM_PTE_HUGE)) {
+		run = uhmm_range_of(UHMM_VPN(r.start.val + i), end - i);
+		if (end == i) {
+			i++;
+		} else if (pte[i] & UHMM_PTE_HUGE) {
+			i += see_huge(e, run, pte + i);
+		} else {
 			see_pages(e, run, pte + i);
-			continue;
+			i = end;
 		}
-		run = uhmm_range_clip(run, unit);
-		end = i + uhmm_range_npages(run);
-		see_huge(e, unit, run, pte + i);
 	}
 }
 

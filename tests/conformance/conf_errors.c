@@ -21,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "numbered.h"
 #include "ranges.h"
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -64,26 +65,13 @@ static uint64_t below(uint64_t n)
 	return (state * UINT64_C(0x2545f4914f6cdd1d) >> 33) % n;
 }
 
-static uint32_t word(uint32_t value, size_t i)
-{
-	return value ? value * 0x9e3779b1u + (uint32_t)i * 0x85ebca6bu : 0;
-}
-
-static void fill(void *page, uint32_t value)
-{
-	uint32_t *w = page;
-
-	for (size_t i = 0; i < page_bytes / sizeof(*w); i++)
-		w[i] = word(value, i);
-}
-
 /* @bytes may lie anywhere. */
 static bool holds(const unsigned char *bytes, uint32_t value, size_t len)
 {
 	uint32_t w;
 
 	for (size_t i = 0; i < len; i++) {
-		w = word(value, i / sizeof(w));
+		w = numbered_word(value, i / sizeof(w));
 		if (bytes[i] != ((unsigned char *)&w)[i % sizeof(w)])
 			return false;
 	}
@@ -125,7 +113,7 @@ static void write_page(size_t i)
 	if (!model[i].mapped || !(model[i].prot & PROT_WRITE))
 		return;
 	model[i].value = ++values;
-	fill(range_at(arena, i), model[i].value);
+	numbered_fill(range_at(arena, i), model[i].value);
 }
 
 static void change_something(void)
@@ -206,7 +194,7 @@ static void choose_range(struct trial *t)
 }
 
 /* Good in any place, too short, or none at all. What a WRITE writes has to be
- * whole pages that fill() made. */
+ * whole pages that numbered_fill() made. */
 static void choose_buffer(struct trial *t)
 {
 	size_t len = t->npages * page_bytes;
@@ -252,7 +240,7 @@ static void prepare(struct trial *t)
 	choose_range(t);
 	choose_buffer(t);
 	for (size_t i = 0; i < NBUF; i++)
-		fill(range_at(buf, i), ++values);
+		numbered_fill(range_at(buf, i), ++values);
 	memcpy(was, buf, NBUF * page_bytes);
 	choose_struct(t);
 	if (!below(4))

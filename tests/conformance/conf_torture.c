@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "conf.h"
+#include "numbered.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 #define UNITS 6
@@ -54,29 +54,16 @@ static char *at(size_t i)
 	return arena + i * page_bytes;
 }
 
-static uint32_t word(uint32_t value, size_t i)
-{
-	return value ? value * 0x9e3779b1u + (uint32_t)i * 0x85ebca6bu : 0;
-}
-
-static void fill(void *page, uint32_t value)
-{
-	uint32_t *w = page;
-
-	for (size_t i = 0; i < page_bytes / sizeof(*w); i++)
-		w[i] = word(value, i);
-}
-
 static void check(const void *page, size_t p, const char *when)
 {
 	const uint32_t *w = page;
 
 	for (size_t i = 0; i < page_bytes / sizeof(*w); i++)
-		if (w[i] != word(model[p].value, i))
+		if (w[i] != numbered_word(model[p].value, i))
 			probe_fail(
 				"step %u, %s: word %zu of page %zu is %#x, not %#x",
 				step, when, i, p, w[i],
-				word(model[p].value, i));
+				numbered_word(model[p].value, i));
 }
 
 /* ---- ranges ---- */
@@ -245,7 +232,7 @@ static void write_some(struct range r)
 		if (!model[i].mapping || !model[i].write)
 			continue;
 		model[i].value = ++values;
-		fill(at(i), model[i].value);
+		numbered_fill(at(i), model[i].value);
 	}
 }
 
@@ -334,7 +321,7 @@ static void device_write(struct range r)
 		return;
 	for (size_t i = 0; i < r.n; i++) {
 		model[r.start + i].value = ++values;
-		fill(buf + i * page_bytes, model[r.start + i].value);
+		numbered_fill(buf + i * page_bytes, model[r.start + i].value);
 	}
 	err = device(UHMM_DMIRROR_WRITE, r);
 	CHECK(!err, "step %u: WRITE: %d", step, err);
