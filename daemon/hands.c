@@ -48,13 +48,14 @@ static bool is_agents(unsigned int op)
 	return op == UHMM_ENGINE_RESERVE || op == UHMM_ENGINE_SWEEP;
 }
 
-/* Whose hands? The caller's own, or the agent's. NULL: nobody's (yields). */
-static struct channel *choose(struct session *s)
+/* Whose hands? The caller's own, unless only the agent's will do, or the agent's.
+ * NULL: nobody's (yields). */
+static struct channel *choose(struct session *s, bool agent)
 {
 	uint64_t deadline = co_now_ns() + AGENT_WAIT_NS;
 	struct request *rq = co_local();
 
-	if (rq && rq->ch->session == s && is_usable(rq->ch))
+	if (!agent && rq && rq->ch->session == s && is_usable(rq->ch))
 		return rq->ch;
 	while (session_is_open(s) && !is_usable(s->agent))
 		if (!co_queue_wait(&s->agent_came, deadline) &&
@@ -214,11 +215,15 @@ static int call_agent(struct session *s, unsigned int op,
 	return err == -EPIPE ? -ENOSYS : err;
 }
 
-/* By anybody. -EPIPE: take others. */
+/* By anybody, or the agent. -EPIPE: take others. */
 static int call_someone(struct session *s, unsigned int op,
 			const struct uhmm_range *r, unsigned int n)
 {
-	struct channel *ch = choose(s);
+	bool agent = op == UHMM_ENGINE_ZAP_BY_AGENT;
+	struct channel *ch = choose(s, agent);
+
+	if (agent)
+		op = UHMM_ENGINE_ZAP;
 
 	if (s->state == SESSION_DEAD)
 		return -ESRCH;

@@ -120,6 +120,14 @@ struct uhmm_mm_ops {
 	int (*watch)(void *ctx, struct uhmm_range r);
 
 	/**
+	 * look() - (yields) watch(), for a device that is going to look at what
+	 * is there: what the kernel does not tell by itself is made so that it
+	 * does.
+	 * Return: as watch()
+	 */
+	int (*look)(void *ctx, struct uhmm_range r);
+
+	/**
 	 * is_foreign() - has a part of @r, in one VMA, a userfaultfd of the
 	 * program's own? A fault there may be for that to answer. It is watched
 	 * otherwise.

@@ -125,7 +125,7 @@ int uhmm_mm_scan(struct uhmm_mm *mm, struct uhmm_range r, uint8_t *pte)
 
 int uhmm_mm_watch(struct uhmm_mm *mm, struct uhmm_range r)
 {
-	return mm->gone ? -ESRCH : mm->ops->watch(mm->ops_ctx, r);
+	return mm->gone ? -ESRCH : mm->ops->look(mm->ops_ctx, r);
 }
 
 bool uhmm_mm_is_watched(const struct uhmm_mm *mm, uhmm_vpn_t vpn)

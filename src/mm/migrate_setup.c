@@ -154,7 +154,7 @@ static int stop_cpu(const struct uhmm_migrate_vma *args)
 	if (!uhmm_args_are_coherent(args))
 		return mm->ops->trap(mm->ops_ctx, args->range);
 	/* All of the mapping, so that it stays one. */
-	err = mm->ops->watch(mm->ops_ctx, args->vma.range);
+	err = mm->ops->look(mm->ops_ctx, args->vma.range);
 	if (err)
 		return err;
 	if (!mm->ops->is_watched(mm->ops_ctx, args->range.start))

@@ -43,6 +43,8 @@ enum uhmm_engine_hands {
 	UHMM_ENGINE_UNGUARD = 34,	/* MADV_GUARD_REMOVE */
 	UHMM_ENGINE_COLD = 35,		/* MADV_COLD */
 	UHMM_ENGINE_MPROTECT = 40,	/* + PROT_*: mprotect; includes TELL */
+	UHMM_ENGINE_ZAP_BY_AGENT = 64,	/* ZAP by the agent alone: whoever waits
+					 * for it may have his stack there */
 };
 
 /** Ranges one hands() call may carry. */

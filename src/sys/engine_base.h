@@ -61,7 +61,7 @@ struct uhmm_engine {
 	uint64_t memfd_device;	/* uhmm_memfs_kernels(), 0: not asked yet */
 	bool populate;		/* the kernel has MADV_POPULATE_* */
 	bool no_zero_page;	/* who reads an empty page gets one of his own */
-	bool turning;		/* such pages become the zero page now */
+	unsigned int turning;	/* who makes such pages the zero page now */
 	bool collapses;		/* and MADV_COLLAPSE */
 	bool advise_by_hands;	/* it is not for us to ask for that */
 };
@@ -77,6 +77,12 @@ UHMM_CHECKED int uhmm_engine_ask_hands(struct uhmm_engine *e, unsigned int op,
 				       const struct uhmm_range *r,
 				       unsigned int n);
 
+/** uhmm_engine_widen() - @r and what is mapped by the same PMDs, as far as @vma
+ *  goes. What is registered is a mapping of its own: one that ends within a huge
+ *  page splits it. */
+struct uhmm_range uhmm_engine_widen(struct uhmm_range r,
+				    const struct uhmm_vma *vma);
+
 /**
  * uhmm_engine_see_zeros() - where the kernel maps no zero page: UHMM_PTE_ZERO for those pages of
  * @r that are nothing but zeros, in memory that is neither trapped nor watched
@@ -85,22 +91,9 @@ UHMM_CHECKED int uhmm_engine_ask_hands(struct uhmm_engine *e, unsigned int op,
 void uhmm_engine_see_zeros(struct uhmm_engine *e, struct uhmm_range r,
 			   uint8_t *pte);
 
-/** uhmm_engine_can_watch_zeros() - there, is @vma memory where it should be? */
-bool uhmm_engine_can_watch_zeros(const struct uhmm_engine *e,
-				 const struct uhmm_vma *vma);
-
-/**
- * uhmm_engine_watch_zeros() - (yields) there, watch @r of private memory, in one
- * mapping, by trapping it: such pages are the zero page when this returns, and
- * what the program reads of it from now on will be
- * Return: 0; what registering it says; -ESRCH
- */
-UHMM_CHECKED int uhmm_engine_watch_zeros(struct uhmm_engine *e,
-					 struct uhmm_range r);
-
-/** uhmm_engine_wait_zeros() - (yields) is somebody in the middle of that? Then
- *  wait until it is over: a page looked empty that was not, and who stopped to
- *  write it must not go on before */
+/** uhmm_engine_wait_zeros() - (yields) are pages of zeros made the zero page
+ *  (op_look)? Then wait until that is over: one looks empty that is not, and who
+ *  stopped to write one must not go on before */
 bool uhmm_engine_wait_zeros(struct uhmm_engine *e);
 
 /** uhmm_engine_kernel_collapses() - can pages be made one PMD-sized page? */
@@ -282,6 +275,7 @@ int uhmm_engine_op_scan(void *ctx, struct uhmm_range r, uint8_t *pte);
 uhmm_vpn_t uhmm_engine_op_skip_holes(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_watch(void *ctx, struct uhmm_range r);
+int uhmm_engine_op_look(void *ctx, struct uhmm_range r);
 bool uhmm_engine_op_is_foreign(void *ctx, struct uhmm_range r);
 bool uhmm_engine_op_is_watched(void *ctx, uhmm_vpn_t vpn);
 bool uhmm_engine_op_next_watched(void *ctx, struct uhmm_range r,
@@ -308,6 +302,7 @@ int64_t uhmm_engine_op_write(void *ctx, uhmm_vpn_t vpn, uint64_t npages,
 	.skip_holes = uhmm_engine_op_skip_holes, \
 	.untrap = uhmm_engine_op_untrap, \
 	.watch = uhmm_engine_op_watch, \
+	.look = uhmm_engine_op_look, \
 	.is_foreign = uhmm_engine_op_is_foreign, \
 	.is_watched = uhmm_engine_op_is_watched, \
 	.next_watched = uhmm_engine_op_next_watched, \

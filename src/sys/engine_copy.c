@@ -59,7 +59,7 @@ int uhmm_engine_copy_trap(void *ctx, struct uhmm_range r)
 
 	e->stats.traps++;
 	if (e->no_zero_page && !e->env.user_mode_only)
-		err = uhmm_engine_op_watch(e, r);
+		err = uhmm_engine_op_look(e, r);
 	if (err)
 		return err;
 	/* -ENOENT: while we caught up with events the mapping was replaced */

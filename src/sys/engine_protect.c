@@ -58,6 +58,7 @@ static const struct uhmm_mm_ops protect_ops = {
 	.trap = protect_trap,
 	.untrap = alive,
 	.watch = alive,
+	.look = alive,
 	.is_foreign = protect_is_foreign,
 	.is_watched = uhmm_engine_op_is_watched,
 	.is_forked = uhmm_engine_op_is_forked,

@@ -51,9 +51,8 @@ static bool has_file(const struct uhmm_vma *vma)
 	return (vma->shared || !vma->anon) && !vma->hugetlb;
 }
 
-/* @r and what is mapped by the same PMDs, as far as @vma goes. What is registered
- * is a mapping of its own: one that ends within a huge page splits it. */
-static struct uhmm_range widen(struct uhmm_range r, const struct uhmm_vma *vma)
+struct uhmm_range uhmm_engine_widen(struct uhmm_range r,
+				    const struct uhmm_vma *vma)
 {
 	r.start.val &= -uhmm_pmd_npages();
 	r.end.val = (r.end.val + uhmm_pmd_npages() - 1) & -uhmm_pmd_npages();
@@ -65,20 +64,15 @@ static int watch_piece(struct uhmm_engine *e, struct uhmm_range r,
 		       const struct uhmm_vma *vma)
 {
 	uint64_t mode = UFFDIO_REGISTER_MODE_WP;
-	int err;
+	int err = uhmm_trapset_reserve(&e->watched);
 
-	if (uhmm_engine_can_watch_zeros(e, vma)) {
-		err = uhmm_engine_watch_zeros(e, widen(r, vma));
-		return err ? uhmm_engine_mm_error(e, err) : 0;
-	}
-	err = uhmm_trapset_reserve(&e->watched);
 	if (err)
 		return err;
 	if (has_file(vma) && !e->env.user_mode_only) {
 		mode = UFFDIO_REGISTER_MODE_MISSING;
 		r = vma->range;
 	} else {
-		r = widen(r, vma);
+		r = uhmm_engine_widen(r, vma);
 	}
 	err = uhmm_uffd_register(e->fds.uffd, r, mode, NULL);
 	if (!err)
@@ -112,7 +106,6 @@ int uhmm_engine_op_watch(void *ctx, struct uhmm_range r)
 	struct uhmm_range piece;
 	int err;
 
-	(void)uhmm_engine_wait_zeros(e);
 	while (next_unknown(e, r, &piece)) {
 		r.start = piece.end;
 		err = watch_parts(e, piece);

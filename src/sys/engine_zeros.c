@@ -98,18 +98,24 @@ static uint64_t see_huge(struct uhmm_engine *e, struct uhmm_range r,
 	return npages;
 }
 
+/* The kernel's own accesses have to wait for us. */
+static bool can_turn(const struct uhmm_engine *e)
+{
+	return e->no_zero_page && !e->env.user_mode_only;
+}
+
+/* Has a device looked at it? */
 static bool is_known(const struct uhmm_engine *e, uhmm_vpn_t vpn)
 {
 	return uhmm_trapset_has(&e->trapped, vpn) ||
-	       uhmm_trapset_has(&e->watched, vpn) ||
-	       uhmm_trapset_has(&e->fenceable, vpn);
+	       uhmm_trapset_has(&e->fenceable, vpn) ||
+	       (!can_turn(e) && uhmm_trapset_has(&e->watched, vpn));
 }
 
 /* May it be one that was only read? */
 static bool may_be(const struct uhmm_engine *e, uhmm_vpn_t vpn, uint8_t pte)
 {
-	const uint8_t what = UHMM_PTE_PRESENT | UHMM_PTE_ZERO | UHMM_PTE_FILE |
-			     UHMM_PTE_WP;
+	const uint8_t what = UHMM_PTE_PRESENT | UHMM_PTE_ZERO | UHMM_PTE_FILE;
 
 	return (pte & what) == UHMM_PTE_PRESENT && !is_known(e, vpn);
 }
@@ -156,14 +162,15 @@ static int turn_zeros(struct uhmm_engine *e, struct uhmm_range r)
 	bool zeros[CHUNK_NPAGES_MAX];
 	unsigned int nzero = 0;
 	uint64_t n = look(e, r, zeros);
-	int err;
+	int err = 0;
 
 	for (uint64_t i = 0; i < n; i++)
 		if (zeros[i])
 			zero[nzero++] = uhmm_range_of(
 				UHMM_VPN(r.start.val + i), 1);
-	err = nzero ? uhmm_engine_ask_hands(e, UHMM_ENGINE_ZAP, zero, nzero) :
-		      0;
+	if (nzero)
+		err = uhmm_engine_ask_hands(e, UHMM_ENGINE_ZAP_BY_AGENT, zero,
+					    nzero);
 	/* one that could not be zapped is there still, which is no error */
 	for (unsigned int i = 0; i < nzero && err != -ESRCH; i++) {
 		do
@@ -173,24 +180,11 @@ static int turn_zeros(struct uhmm_engine *e, struct uhmm_range r)
 	return err == -ESRCH ? err : 0;
 }
 
-static bool has_zeros(const struct uhmm_engine *e, struct uhmm_range r)
-{
-	bool zeros[CHUNK_NPAGES_MAX], any = false;
-	uint64_t n = look(e, r, zeros);
-
-	for (uint64_t i = 0; i < n; i++)
-		any |= zeros[i];
-	return any;
-}
-
-/* Ordinary pages @r, a chunk at most. */
+/* Pages @r, a chunk at most, that seem to be of zeros. */
 static int turn_run(struct uhmm_engine *e, struct uhmm_range r)
 {
-	int err;
+	int err = uhmm_engine_writeprotect(e, r, UFFDIO_WRITEPROTECT_MODE_WP);
 
-	if (!has_zeros(e, r))
-		return 0;
-	err = uhmm_engine_writeprotect(e, r, UFFDIO_WRITEPROTECT_MODE_WP);
 	if (!err)
 		err = turn_zeros(e, r);
 	if (err != -ESRCH)
@@ -203,18 +197,41 @@ static bool is_ordinary(uint8_t pte)
 	return (pte & (uint8_t)~UHMM_PTE_EXCLUSIVE) == UHMM_PTE_PRESENT;
 }
 
+/* Those of the ordinary pages @r, as scanned, that are of zeros are @zero. */
+static int find_zeros(const struct uhmm_engine *e, struct uhmm_range r,
+		      bool zero[BATCH])
+{
+	uint8_t pte[BATCH];
+	int err = uhmm_ptes_scan(&e->ptes, r, pte);
+	bool zeros[CHUNK_NPAGES_MAX];
+	uint64_t npages = uhmm_range_npages(r), i = 0, n;
+
+	memset(zero, 0, BATCH * sizeof(zero[0]));
+	while (!err && i < npages) {
+		n = 1;
+		if (is_ordinary(pte[i])) {
+			n = look(e, (struct uhmm_range){
+				UHMM_VPN(r.start.val + i), r.end }, zeros);
+			for (uint64_t j = 0; j < n; j++)
+				zero[i + j] = zeros[j] && is_ordinary(pte[i + j]);
+		}
+		i += n ? n : 1;
+	}
+	return err;
+}
+
 static int turn_batch(struct uhmm_engine *e, struct uhmm_range r)
 {
 	uint64_t npages = uhmm_range_npages(r), i, end;
-	uint8_t pte[BATCH];
-	int err = uhmm_ptes_scan(&e->ptes, r, pte);
+	bool zero[BATCH];
+	int err = find_zeros(e, r, zero);
 
 	for (i = 0; i < npages && !err; i = end) {
 		end = i + 1;
-		if (!is_ordinary(pte[i]))
+		if (!zero[i])
 			continue;
-		while (end < npages && end - i < CHUNK_BYTES / uhmm_page_bytes() &&
-		       is_ordinary(pte[end]))
+		while (end < npages && zero[end] &&
+		       end - i < CHUNK_BYTES / uhmm_page_bytes())
 			end++;
 		err = turn_run(e, uhmm_range_of(UHMM_VPN(r.start.val + i),
 						end - i));
@@ -252,35 +269,73 @@ static bool may_be_huge(const struct uhmm_engine *e, const struct uhmm_vma *vma)
 	       smaps.thp;
 }
 
-/* The kernel's own accesses have to wait for us. */
-bool uhmm_engine_can_watch_zeros(const struct uhmm_engine *e,
-				 const struct uhmm_vma *vma)
+static bool is_private(const struct uhmm_vma *vma)
 {
-	return e->no_zero_page && !e->env.user_mode_only && vma->anon &&
-	       !vma->shared && !vma->hugetlb && !vma->special &&
-	       !may_be_huge(e, vma);
+	return vma->anon && !vma->shared && !vma->hugetlb && !vma->special;
 }
 
-int uhmm_engine_watch_zeros(struct uhmm_engine *e, struct uhmm_range r)
+/* Trap @r, which is not yet. */
+static int trap_piece(struct uhmm_engine *e, struct uhmm_range r)
 {
-	int err;
+	int err = uhmm_trapset_reserve(&e->trapped);
 
-	(void)uhmm_engine_wait_zeros(e);
-	err = uhmm_trapset_reserve(&e->trapped);
 	if (!err)
 		err = uhmm_uffd_register(e->fds.uffd, r,
 					 UFFDIO_REGISTER_MODE_MISSING |
 						 UFFDIO_REGISTER_MODE_WP,
 					 NULL);
 	if (err)
-		return err;
+		return uhmm_engine_mm_error(e, err);
 	uhmm_trapset_add(&e->trapped, r);
 	uhmm_trapset_remove(&e->watched, r);
-	e->turning = true;
+	e->turning++;
 	err = turn(e, r);
-	e->turning = false;
+	e->turning--;
 	e->env.wake(e->env.ctx);
 	return err;
+}
+
+/* Trap what is not of @r, a part of one mapping, but for the library's own. */
+static int trap_rest(struct uhmm_engine *e, struct uhmm_range r)
+{
+	struct uhmm_range known, piece = r;
+	int err = 0;
+
+	while (!err && r.start.val < r.end.val) {
+		piece.start = r.start;
+		piece.end = r.end;
+		known = (struct uhmm_range){ r.end, r.end };
+		if (uhmm_trapset_next(&e->trapped, r, &known))
+			piece.end = known.start;
+		if (uhmm_range_npages(piece) &&
+		    !uhmm_range_overlaps(piece, e->keep_off))
+			err = trap_piece(e, piece);
+		r.start = known.end;
+	}
+	return err == -ESRCH || err == -ENOMEM ? err : 0;
+}
+
+int uhmm_engine_op_look(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+	struct uhmm_range rest = r;
+	struct uhmm_vma vma;
+	int err = 0;
+
+	(void)uhmm_engine_wait_zeros(e);
+	while (can_turn(e) && !err && rest.start.val < rest.end.val) {
+		struct uhmm_range part;
+
+		err = uhmm_maps_find(&e->maps, rest.start, &vma);
+		if (err)
+			break;
+		part = uhmm_range_clip(rest, vma.range);
+		if (uhmm_range_npages(part) && is_private(&vma) &&
+		    !may_be_huge(e, &vma))
+			err = trap_rest(e, uhmm_engine_widen(part, &vma));
+		rest.start = vma.range.end;
+	}
+	return err == -ESRCH ? err : uhmm_engine_op_watch(e, r);
 }
 
 bool uhmm_engine_wait_zeros(struct uhmm_engine *e)

@@ -166,9 +166,10 @@ static int watch_fenced(struct uhmm_engine *e, struct uhmm_range r,
 	return err ? err : uhmm_engine_tell(e, r);
 }
 
-static int op_watch(void *ctx, struct uhmm_range r)
+/* @plain: for what fences do not trap */
+static int watch_all(struct uhmm_engine *e, struct uhmm_range r,
+		     int (*plain)(void *ctx, struct uhmm_range r))
 {
-	struct uhmm_engine *e = ctx;
 	int err = 0;
 
 	while (!err && r.start.val < r.end.val) {
@@ -181,10 +182,24 @@ static int op_watch(void *ctx, struct uhmm_range r)
 		part = uhmm_range_clip(r, vma.range);
 		if (uhmm_range_npages(part))
 			err = vma.by_fence ? watch_fenced(e, part, &vma) :
-					     e->ops->watch(e, part);
+					     plain(e, part);
 		r.start = vma.range.end;
 	}
 	return err;
+}
+
+static int op_watch(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+
+	return watch_all(e, r, e->ops->watch);
+}
+
+static int op_look(void *ctx, struct uhmm_range r)
+{
+	struct uhmm_engine *e = ctx;
+
+	return watch_all(e, r, e->ops->look);
 }
 
 static bool op_is_foreign(void *ctx, struct uhmm_range r)
@@ -486,6 +501,7 @@ const struct uhmm_mm_ops uhmm_engine_fence_ops = {
 	.trap = op_trap,
 	.untrap = op_untrap,
 	.watch = op_watch,
+	.look = op_look,
 	.is_foreign = op_is_foreign,
 	.is_watched = op_is_watched,
 	.next_watched = op_next_watched,

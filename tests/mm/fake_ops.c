@@ -592,6 +592,7 @@ const struct uhmm_mm_ops fake_ops = {
 	.trap = op_trap,
 	.untrap = op_untrap,
 	.watch = op_watch,
+	.look = op_watch,
 	.is_foreign = op_is_foreign,
 	.is_watched = op_is_watched,
 	.next_watched = op_next_watched,

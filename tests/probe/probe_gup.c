@@ -120,6 +120,9 @@ static void child_with_the_descriptor(void)
 		p = probe_map(NPAGES, PROT_READ | PROT_WRITE);
 		CHECK(get(GUP_BASIC, 0, 1) == 1, "in the child");
 		dev = probe_open(0);
+		/* not zeros, which pass for the zero page on some kernels */
+		CHECK(probe_where(dev, p, 1).in_memory == 1, "not there");
+		p[0] = 1;
 		snapshot_is(want);
 		_exit(0);
 	}

@@ -191,6 +191,8 @@ static int env_hands(void *ctx, unsigned int op, const struct uhmm_range *r,
 
 	ck_assert(p->locked);
 	ck_assert_uint_le(n, UHMM_ENGINE_HANDS_MAX);
+	if (op == UHMM_ENGINE_ZAP_BY_AGENT)
+		cmd.op = op = UHMM_ENGINE_ZAP;
 	if (p->refuse_zap && op == UHMM_ENGINE_ZAP)
 		return -EINVAL;
 	memcpy(cmd.range, r, n * sizeof(*r));

@@ -29,12 +29,12 @@ static void map_some(void)
 
 /* Who stops meanwhile is not answered, as src/mm would have it: it would wait for
  * us. */
-static void watch(void)
+static void look(void)
 {
 	struct uhmm_range all = prog_range(&prog, 0, NPAGES);
 
 	prog.flight = all;
-	ck_assert_int_eq(prog.ops->watch(prog.engine, all), 0);
+	ck_assert_int_eq(prog.ops->look(prog.engine, all), 0);
 	prog.flight = (struct uhmm_range){ .start = { 0 } };
 	ck_assert_int_eq(prog.ops->wake(prog.engine, all), 0);
 }
@@ -82,10 +82,10 @@ START_TEST(test_a_page_of_zeros_passes_for_it)
 }
 END_TEST
 
-START_TEST(test_watching_makes_it_that)
+START_TEST(test_looking_makes_it_that)
 {
 	map_some();
-	watch();
+	look();
 	if (!turns()) {
 		ck_assert(!uhmm_engine_trapped(prog.engine, prog.base));
 		ck_assert_uint_eq(said(0), ORDINARY);
@@ -103,7 +103,7 @@ END_TEST
 START_TEST(test_what_is_read_then_is_it_too)
 {
 	map_some();
-	watch();
+	look();
 	if (!turns())
 		return;
 	ck_assert_int_eq(prog_call(&prog, in_read, addr_of(5), 0, 0), 0);
@@ -123,7 +123,7 @@ START_TEST(test_hands_that_refuse_change_nothing)
 {
 	map_some();
 	prog.refuse_zap = true;
-	watch();
+	look();
 	ck_assert_uint_eq(said(0), ORDINARY);
 	prog_call(&prog, in_write, addr_of(0), 9, 0);
 	ck_assert_uint_eq(prog.nfaults, 0);
@@ -138,7 +138,7 @@ START_TEST(test_who_writes_meanwhile_loses_nothing)
 
 		map_some();
 		prog_begin(&prog, PROG_SECOND, in_fill, addr_of(0), NPAGES, 0);
-		watch();
+		look();
 		ck_assert(prog_done(&prog, PROG_SECOND, 5000, &ret));
 		ck_assert_int_eq(prog_call(&prog, in_sum, addr_of(0), NPAGES,
 					   0), 36);
@@ -156,7 +156,7 @@ START_TEST(test_a_mapping_with_huge_pages_is_only_watched)
 	prog.engine->no_zero_page = true;
 	prog_call(&prog, in_madvise, addr_of(0), (long)uhmm_bytes_of(npages),
 		  MADV_HUGEPAGE);
-	watch();
+	look();
 	ck_assert(!uhmm_engine_trapped(prog.engine, prog.base) ||
 		  access("/sys/kernel/mm/transparent_hugepage", F_OK));
 }
@@ -166,7 +166,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		test_a_page_of_zeros_passes_for_it,
-		test_watching_makes_it_that,
+		test_looking_makes_it_that,
 		test_what_is_read_then_is_it_too,
 		test_hands_that_refuse_change_nothing,
 		test_who_writes_meanwhile_loses_nothing,
