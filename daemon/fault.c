@@ -355,6 +355,38 @@ int fault_drain(void *ctx)
 	return s->mm->changes == before ? 0 : -EAGAIN;
 }
 
+/* Towards a moment when no event is outstanding, one step; where several wait
+ * for it one of them goes for all. (yields) */
+static void wait_for_calm(struct session *s)
+{
+	if (s->catching_up) {
+		co_queue_wait(&s->calmed, 0);
+		return;
+	}
+	s->catching_up = true;
+	if (s->pauses) {
+		co_queue_wait(&s->resumed, 0);
+	} else {
+		(void)drain(s);
+		co_yield_until(co_now_ns() + DRY_SLEEP_NS);
+	}
+	s->catching_up = false;
+	s->calms += !uhmm_uffd_is_changing(s->fds.uffd);
+	co_queue_wake(&s->calmed);
+}
+
+/* Whoever raised an event that we have not read stands still, but the mappings
+ * are changed: another thread may have mapped memory of its own where pages
+ * were that the shadow still has there, and ask for that. */
+void fault_catch_up(struct session *s)
+{
+	uint64_t calms = s->calms;
+
+	while (s->calms == calms && session_is_open(s) && !s->mm->gone &&
+	       uhmm_uffd_is_changing(s->fds.uffd))
+		wait_for_calm(s);
+}
+
 void fault_pause(struct session *s)
 {
 	s->pauses++;

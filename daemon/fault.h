@@ -30,6 +30,10 @@ bool fault_again(struct session *s);
  *  meanwhile, or an event changed an entry; -ESRCH */
 UHMM_CHECKED int fault_drain(void *ctx);
 
+/** fault_catch_up() - (yields) whatever the program of @s did to its mappings
+ *  before this was called is known when it returns, if @s is still open */
+void fault_catch_up(struct session *s);
+
 /** fault_pause() - nothing of @s is read until fault_resume(), so that its
  *  program cannot finish a change of its mappings. Calls nest. */
 void fault_pause(struct session *s);

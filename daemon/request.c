@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "channel.h"
 #include "daemon.h"
+#include "fault.h"
 #include "fileops.h"
 #include "fork.h"
 #include "policy.h"
@@ -56,6 +57,8 @@ static int handle_ioctl(struct request *rq)
 		return -EBADF;
 	uaccess_init(&ua, rq->ch->session);
 	owner = fork_begin_call(rq->ch->d, open->owner);
+	if (owner && owner != rq->ch->session)
+		fault_catch_up(owner);
 	if (rq->ch->d->stopping)
 		ret = -EIO;
 	else if (!open->file.dev->pgmap.unplugged)
@@ -183,32 +186,36 @@ static int handle_unplug(struct request *rq)
 struct handler {
 	int (*handle)(struct request *rq);
 	unsigned int from;	/* enum channel_kind */
+	bool looks;		/* at what the program has mapped */
 };
 
+/* Nobody in particular becomes one by asking. */
+#define CONTROLLER (CHANNEL_NEW | CHANNEL_CONTROL)
+
 static const struct handler handlers[] = {
-	[UHMM_WIRE_hello] = { attach_hello, CHANNEL_NEW },
-	[UHMM_WIRE_join] = { attach_join, CHANNEL_NEW },
-	[UHMM_WIRE_open] = { handle_open, CHANNEL_CALLER },
-	[UHMM_WIRE_ioctl] = { handle_ioctl, CHANNEL_CALLER },
-	[UHMM_WIRE_closed] = { handle_closed, CHANNEL_CALLER },
-	[UHMM_WIRE_mmap] = { handle_mmap, CHANNEL_CALLER },
-	[UHMM_WIRE_protect] = { vmops_protect, CHANNEL_CALLER },
-	[UHMM_WIRE_advise] = { vmops_advise, CHANNEL_CALLER },
-	[UHMM_WIRE_mincore] = { vmops_mincore, CHANNEL_CALLER },
-	[UHMM_WIRE_remap] = { vmops_remap, CHANNEL_CALLER },
-	[UHMM_WIRE_seek] = { fileops_seek, CHANNEL_CALLER },
-	[UHMM_WIRE_getfl] = { fileops_getfl, CHANNEL_CALLER },
-	[UHMM_WIRE_fault] = { trap_fault, CHANNEL_CALLER },
-	[UHMM_WIRE_vmcall] = { vmcall, CHANNEL_CALLER },
-	[UHMM_WIRE_fence] = { vmcall_fence, CHANNEL_CALLER },
-	[UHMM_WIRE_bring] = { trap_bring, CHANNEL_CALLER },
-	[UHMM_WIRE_peek] = { vmops_peek, CHANNEL_CALLER },
-	[UHMM_WIRE_alone] = { policy_alone, CHANNEL_CALLER },
-	[UHMM_WIRE_fork] = { fork_request, CHANNEL_CALLER },
-	[UHMM_WIRE_stats] = { handle_stats, CHANNEL_NEW | CHANNEL_CONTROL },
-	[UHMM_WIRE_check] = { handle_check, CHANNEL_NEW | CHANNEL_CONTROL },
-	[UHMM_WIRE_unplug] = { handle_unplug, CHANNEL_NEW | CHANNEL_CONTROL },
-	[UHMM_WIRE_stop] = { handle_stop, CHANNEL_NEW | CHANNEL_CONTROL },
+	[UHMM_WIRE_hello] = { attach_hello, CHANNEL_NEW, false },
+	[UHMM_WIRE_join] = { attach_join, CHANNEL_NEW, false },
+	[UHMM_WIRE_open] = { handle_open, CHANNEL_CALLER, false },
+	[UHMM_WIRE_ioctl] = { handle_ioctl, CHANNEL_CALLER, true },
+	[UHMM_WIRE_closed] = { handle_closed, CHANNEL_CALLER, false },
+	[UHMM_WIRE_mmap] = { handle_mmap, CHANNEL_CALLER, false },
+	[UHMM_WIRE_protect] = { vmops_protect, CHANNEL_CALLER, true },
+	[UHMM_WIRE_advise] = { vmops_advise, CHANNEL_CALLER, true },
+	[UHMM_WIRE_mincore] = { vmops_mincore, CHANNEL_CALLER, true },
+	[UHMM_WIRE_remap] = { vmops_remap, CHANNEL_CALLER, true },
+	[UHMM_WIRE_seek] = { fileops_seek, CHANNEL_CALLER, false },
+	[UHMM_WIRE_getfl] = { fileops_getfl, CHANNEL_CALLER, false },
+	[UHMM_WIRE_fault] = { trap_fault, CHANNEL_CALLER, true },
+	[UHMM_WIRE_vmcall] = { vmcall, CHANNEL_CALLER, true },
+	[UHMM_WIRE_fence] = { vmcall_fence, CHANNEL_CALLER, true },
+	[UHMM_WIRE_bring] = { trap_bring, CHANNEL_CALLER, true },
+	[UHMM_WIRE_peek] = { vmops_peek, CHANNEL_CALLER, false },
+	[UHMM_WIRE_alone] = { policy_alone, CHANNEL_CALLER, false },
+	[UHMM_WIRE_fork] = { fork_request, CHANNEL_CALLER, true },
+	[UHMM_WIRE_stats] = { handle_stats, CONTROLLER, false },
+	[UHMM_WIRE_check] = { handle_check, CONTROLLER, false },
+	[UHMM_WIRE_unplug] = { handle_unplug, CONTROLLER, false },
+	[UHMM_WIRE_stop] = { handle_stop, CONTROLLER, false },
 };
 
 static const struct handler *handler_of(const struct channel *ch, uint16_t id)
@@ -262,6 +269,8 @@ static void serve(void *arg)
 
 	co_set_local(rq);
 	uhmm_wire_init_reply(&rq->reply, &rq->msg.header, 0);
+	if (ch->session && h->looks)
+		fault_catch_up(ch->session);
 	if (!ch->session || ch->session->state == SESSION_LIVE)
 		err = h->handle(rq);
 	if (err)

@@ -214,6 +214,7 @@ static struct session *new_session(struct worker *w,
 	co_queue_init(&s->left);
 	co_queue_init(&s->agent_came);
 	co_queue_init(&s->resumed);
+	co_queue_init(&s->calmed);
 	co_queue_init(&s->forks.over);
 	co_queue_init(&s->forks.idle);
 	co_queue_init(&s->fences_changed);

@@ -93,6 +93,9 @@ struct session {
 	bool tidying_fences;		/* a job is to tidy fences */
 	unsigned int pauses;		/* > 0: its events are not read */
 	struct co_queue resumed;	/* ... wait until they are */
+	bool catching_up;		/* somebody waits for a calm moment */
+	struct co_queue calmed;		/* ... and others, for that one */
+	uint64_t calms;			/* such moments that were waited for */
 	bool cleaning;			/* a job is to clean its window */
 	uint64_t prefetch_npages;	/* 0: what is touched, no more */
 	struct uhmm_list policies;	/* of policy.link */

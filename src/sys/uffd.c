@@ -98,6 +98,14 @@ int uhmm_uffd_writeprotect(int uffd, struct uhmm_range r, uint64_t mode)
 	return control(uffd, UFFDIO_WRITEPROTECT, &arg);
 }
 
+/* The kernel looks at that first, and only then at the range, which is none. */
+bool uhmm_uffd_is_changing(int uffd)
+{
+	struct uffdio_writeprotect arg = { .mode = 0 };
+
+	return control(uffd, UFFDIO_WRITEPROTECT, &arg) == -EAGAIN;
+}
+
 int uhmm_uffd_copy(int uffd, struct uhmm_range r, const void *src,
 		   uint64_t mode, uint64_t *done)
 {

@@ -54,6 +54,10 @@ const char *uhmm_uffd_verdict_name(enum uhmm_uffd_verdict verdict);
 UHMM_CHECKED int uhmm_uffd_register(int uffd, struct uhmm_range r,
 				    uint64_t mode, uint64_t *ioctls);
 
+/** uhmm_uffd_is_changing() - is an event outstanding, or about to be raised? If
+ *  not, all that the program did to its mappings before has been read. */
+bool uhmm_uffd_is_changing(int uffd);
+
 /** uhmm_uffd_unregister() - @r is ordinary again, who waits there wakes */
 UHMM_CHECKED int uhmm_uffd_unregister(int uffd, struct uhmm_range r);
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "fault.h"
 #include "hands.h"
 #include "session.h"
 #include "sys/pagesize.h"
@@ -115,6 +116,14 @@ static int zap(struct uhmm_file *file, uint64_t arg)
 	return hands_call(session_of(file), UHMM_ENGINE_ZAP, &r, 1);
 }
 
+static int tell_unmaps(struct uhmm_file *file, struct uhmm_user *user,
+		       uint64_t arg)
+{
+	const uint64_t *n = &session_of(file)->d->stats.unmaps;
+
+	return user->copy_to(user, arg, n, sizeof(*n));
+}
+
 static int64_t run(struct uhmm_file *file, struct uhmm_user *user,
 		   uint64_t cmd, uint64_t arg)
 {
@@ -129,6 +138,8 @@ static int64_t run(struct uhmm_file *file, struct uhmm_user *user,
 		return copy(user, arg, true);
 	case RIG_ZAP:
 		return zap(file, arg);
+	case RIG_UNMAPS:
+		return tell_unmaps(file, user, arg);
 	default:
 		return -EINVAL;
 	}
@@ -440,6 +451,20 @@ void rig_drop(struct rig_program *p)
 		close(p->dev_fd);
 	close(p->sock);
 	close(p->uffd);
+}
+
+void rig_pause(struct rig *rig, const struct rig_program *p)
+{
+	core_lock(&rig->d.core);
+	fault_pause(session_find(&rig->d, &p->session));
+	core_unlock(&rig->d.core);
+}
+
+void rig_resume(struct rig *rig, const struct rig_program *p)
+{
+	core_lock(&rig->d.core);
+	fault_resume(session_find(&rig->d, &p->session));
+	core_unlock(&rig->d.core);
 }
 
 void rig_serves(struct rig *rig)

@@ -29,6 +29,7 @@ enum rig_cmd {
 	RIG_COPY_FROM,	/* @arg is a struct rig_copy: read from it */
 	RIG_COPY_TO,	/* the same: fill it with RIG_BYTE */
 	RIG_ZAP,	/* the page at arg is dropped by hands */
+	RIG_UNMAPS,	/* unmappings read so far, 8 bytes to arg */
 };
 
 #define RIG_BYTE 0xa5
@@ -90,6 +91,10 @@ int rig_open(struct rig_program *p);
 int rig_ioctl(const struct rig_program *p, int sock, uint64_t cmd,
 	      const void *arg);
 void rig_drop(struct rig_program *p);
+
+/** rig_pause() - no event of @p is read until rig_resume() */
+void rig_pause(struct rig *rig, const struct rig_program *p);
+void rig_resume(struct rig *rig, const struct rig_program *p);
 
 /** rig_serves() - a good program attaches, opens, calls, goes */
 void rig_serves(struct rig *rig);

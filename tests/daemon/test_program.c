@@ -2,7 +2,10 @@
 /* test_program.c - good programs: attach, open, call, lend hands, go */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -340,6 +343,68 @@ START_TEST(test_hands_hang_up)
 }
 END_TEST
 
+/* ---- events ---- */
+
+static void *unmap(void *page)
+{
+	munmap(page, uhmm_page_bytes());
+	return NULL;
+}
+
+/* Somebody unmaps @page, and stands still, for that was not read. */
+static pthread_t begin_to_unmap(const struct rig_program *p, void *page)
+{
+	struct uffdio_register reg = {
+		.range = { (uintptr_t)page, uhmm_page_bytes() },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	unsigned char there;
+	pthread_t thread;
+
+	ck_assert_int_eq(ioctl(p->uffd, UFFDIO_REGISTER, &reg), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, unmap, page), 0);
+	while (mincore(page, uhmm_page_bytes(), &there) == 0)
+		usleep(1000);
+	return thread;
+}
+
+/* What a program did to its mappings before it asked is known when it is served,
+ * also if its event could not be read yet: others can tell that it was done.
+ * The same if another asks, at a device that it has inherited. */
+START_TEST(test_event_before_request)
+{
+	struct rig_program p, q;
+	struct uhmm_wire_msg msg;
+	struct pollfd pfd = { .events = POLLIN };
+	uint64_t unmaps = 77;
+	unsigned int nfds;
+	pthread_t thread;
+	int fds[UHMM_WIRE_FDS_MAX];
+
+	begin();
+	ck_assert_int_eq(rig_hello(&rig, &p), 0);
+	ck_assert_int_eq(rig_open(&p), 0);
+	ck_assert_int_eq(rig_hello(&rig, &q), 0);
+	pfd.fd = _i ? q.sock : p.sock;
+	rig_pause(&rig, &p);
+	thread = begin_to_unmap(&p, page_of_ones());
+	uhmm_wire_init(&msg, UHMM_WIRE_ioctl, 3, false);
+	msg.body.ioctl.open = p.dev;
+	msg.body.ioctl.cmd = RIG_UNMAPS;
+	msg.body.ioctl.arg = (uintptr_t)&unmaps;
+	ck_assert_int_eq(uhmm_wire_send(pfd.fd, &msg, NULL, 0), 0);
+	ck_assert_int_eq(poll(&pfd, 1, 100), 0);
+	rig_resume(&rig, &p);
+	ck_assert_int_eq(uhmm_wire_recv(pfd.fd, &msg, fds, &nfds), 0);
+	ck_assert_int_eq(msg.header.error, 0);
+	ck_assert_uint_eq(unmaps, 1);
+	pthread_join(thread, NULL);
+	rig_drop(&q);
+	rig_drop(&p);
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	const struct suite_test tests[] = {
@@ -355,6 +420,7 @@ int main(void)
 		{ test_hands_of_agent, 1 },
 		{ test_no_agent, 1 },
 		{ test_hands_hang_up, 1 },
+		{ test_event_before_request, 2 },
 	};
 
 	if (!rig_is_possible())

@@ -2,8 +2,9 @@
 /*
  * event_again - while an event is unread, COPY, ZEROPAGE and WRITEPROTECT
  * answer EAGAIN anywhere on that userfaultfd, also for memory that is already
- * gone (never ENOENT). So a WRITEPROTECT that succeeds says that no event was
- * unread. REGISTER, UNREGISTER and WAKE are not affected.
+ * gone (never ENOENT), and for no memory at all. So a WRITEPROTECT that succeeds
+ * says that no event was unread, and so does EINVAL of an empty range.
+ * REGISTER, UNREGISTER and WAKE are not affected.
  */
 #include "fact_uffd.h"
 
@@ -20,6 +21,8 @@ static void everything_is_again(int uffd, char *p, char *fill)
 		"WRITEPROTECT is EAGAIN while an event is unread");
 	FACT_IS(fact_unwp(uffd, p, 1), -EAGAIN,
 		"lifting it is EAGAIN while an event is unread");
+	FACT_IS(fact_unwp(uffd, NULL, 0), -EAGAIN,
+		"lifting it of nothing is EAGAIN while an event is unread");
 }
 
 static void not_affected(int uffd, char *p)
@@ -63,6 +66,8 @@ int main(void)
 	not_affected(uffd, other);
 	fact_next(uffd);
 	FACT_IS(until_settled(uffd, other), 0, "EAGAIN ends after the read");
+	FACT_IS(fact_unwp(uffd, NULL, 0), -EINVAL,
+		"lifting it of nothing is EINVAL afterwards");
 	FACT_IS(fact_wp(uffd, gone.p, 1), -ENOENT,
 		"memory that is gone is ENOENT once the event is read");
 	FACT(fact_gets_through(&t), "munmap ends when UNMAP is read");
