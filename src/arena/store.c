@@ -81,7 +81,7 @@ static int lay_out(struct uhmm_store_layout *l,
 	place_bitmap(&at, &l->unit_used, nunits);
 	place_bitmap(&at, &l->unit_begun, nunits);
 	place_bitmap(&at, &l->unit_touched, nunits);
-	l->page_bits = place(&at, l->dpfns / 8);
+	l->unit_records = place(&at, nunits * sizeof(uint32_t));
 	l->page_words = place(&at, l->dpfns * sizeof(uint64_t));
 	l->bytes = at;
 	return 0;
@@ -271,8 +271,8 @@ uint64_t uhmm_store_metadata_bytes(const struct uhmm_store *store)
 		bytes += slab_bytes(hdr, i);
 	bytes += round_up(hdr->slab[UHMM_SLAB_RANGE].high * sizeof(uint32_t),
 			  PAGE_BYTES);
-	/* the words of a unit are a page, the bits of 64 units are one */
+	/* the words of a unit are a page */
 	bytes += hdr->touched_units * PAGE_BYTES;
-	bytes += hdr->touched_words * PAGE_BYTES;
+	bytes += hdr->touched_records * PAGE_BYTES;
 	return bytes;
 }

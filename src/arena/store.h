@@ -3,7 +3,7 @@
  *
  * Owns:   one stretch of memory, in the daemon a sparse memfd, in tests plain
  *         memory: a header, slabs of fixed-size objects named by index, and
- *         one 8-byte word per device page number.
+ *         one 8-byte word per device page number, with a record per 512.
  * Why:    a daemon that dies is followed by another one that maps the same
  *         memory, perhaps elsewhere. So nothing in it is a pointer.
  * Growth: windows are laid out once for the largest size; memory that was
@@ -57,7 +57,7 @@ struct uhmm_store_layout {
 	uint64_t bytes;		/* of the whole store */
 	uint64_t dpfns;		/* limit, a multiple of UHMM_UNIT_NPAGES */
 	uint64_t page_words;	/* uint64_t per dpfn: page.c */
-	uint64_t page_bits;	/* bit per dpfn: page is not free */
+	uint64_t unit_records;	/* uint32_t per 512 dpfns: page_word.h */
 	uint64_t range_order;	/* uint32_t per range, by start: dpfn.c */
 	struct uhmm_bitmap unit_used;	/* a page of the unit is not free */
 	struct uhmm_bitmap unit_begun;	/* and another one is */
@@ -83,15 +83,18 @@ struct uhmm_store_header {
 		uint32_t zero;
 	} slab[UHMM_NR_SLABS];
 	uint64_t touched_units;	/* bits set in unit_touched */
-	uint64_t touched_words;	/* 64-bit words of it that are not 0 */
+	uint64_t touched_records; /* pages of unit_records ever used */
 	uint64_t dpfn_cursor;	/* where the next range is looked for */
 	uint32_t nranges;	/* entries of range_order */
 	uint32_t generation;	/* of the range reserved last */
 };
 
 #define UHMM_STORE_MAGIC UINT64_C(0x316d726f74736875)
-#define UHMM_STORE_VERSION 2
+#define UHMM_STORE_VERSION 3
 #define UHMM_STORE_PAGE_BYTES 4096
+
+/** Units whose records are in one page of the store. */
+#define UHMM_STORE_UNITS_PER_PAGE (UHMM_STORE_PAGE_BYTES / sizeof(uint32_t))
 
 /** Where the words of some indexes of a table are (table.c): to go down to them
  *  costs a load for each level, and the next page is nearly always there, too. */

@@ -430,19 +430,21 @@ static int check_word(struct check *c, uhmm_dpfn_t dpfn, uint64_t word)
 		    dpfn.val, word);
 }
 
-static int check_page(struct check *c, uhmm_dpfn_t dpfn, bool bit)
+static bool is_in_use(const struct check *c, uhmm_dpfn_t dpfn)
 {
-	uint64_t word = *uhmm_page_word_at(c->store, dpfn);
+	return uhmm_page_word_tag(*uhmm_page_word_at(c->store, dpfn)) !=
+	       UHMM_PAGE_TAG_FREE;
+}
+
+static int check_page(struct check *c, uhmm_dpfn_t dpfn)
+{
 	uint32_t range = uhmm_dpfn_lookup(c->store, dpfn);
 
-	if (bit != (uhmm_page_word_tag(word) != UHMM_PAGE_TAG_FREE))
-		return fail(c, "device page %#" PRIx64 ": bit %d, word %#"
-			    PRIx64, dpfn.val, bit, word);
-	if (bit && !range)
+	if (is_in_use(c, dpfn) && !range)
 		return fail(c, "device page %#" PRIx64
 			    " is in use and in no range", dpfn.val);
-	c->range_used[range] += bit;
-	return check_word(c, dpfn, word);
+	c->range_used[range] += is_in_use(c, dpfn);
+	return check_word(c, dpfn, *uhmm_page_word_at(c->store, dpfn));
 }
 
 static int check_unit_bits(struct check *c, uint64_t unit, unsigned int used)
@@ -464,18 +466,22 @@ static int check_unit_bits(struct check *c, uint64_t unit, unsigned int used)
 
 static int check_unit(struct check *c, uint64_t unit)
 {
-	const uint64_t *bits = uhmm_page_bits_at(c->store, unit);
-	unsigned int used = 0;
+	struct uhmm_unit_record record = uhmm_unit_record(c->store, unit);
+	unsigned int used = 0, first = 0;
 
 	for (unsigned int i = 0; i < UHMM_UNIT_NPAGES; i++) {
-		bool bit = bits[i / 64] >> (i % 64) & 1;
-		int rc = check_page(c, UHMM_DPFN(unit * UHMM_UNIT_NPAGES + i),
-				    bit);
+		uhmm_dpfn_t dpfn = UHMM_DPFN(unit * UHMM_UNIT_NPAGES + i);
+		int rc = check_page(c, dpfn);
 
 		if (rc < 0)
 			return rc;
-		used += bit;
+		first += first == i && is_in_use(c, dpfn);
+		used += is_in_use(c, dpfn);
 	}
+	if (used != record.used || first < record.first)
+		return fail(c, "unit %#" PRIx64 ": %u pages in use, %u from its "
+			    "start; its record says %u, %u", unit, used, first,
+			    record.used, record.first);
 	return check_unit_bits(c, unit, used);
 }
 
@@ -483,7 +489,7 @@ static int check_units(struct check *c)
 {
 	const struct uhmm_store_header *hdr = c->store->hdr;
 	const struct uhmm_bitmap *b = &hdr->layout.unit_touched;
-	uint64_t units = 0, words = 0, last = UINT64_MAX;
+	uint64_t units = 0, records = 0, last = UINT64_MAX;
 
 	for (uint64_t unit = 0; uhmm_bitmap_next_set(c->store->base, b, &unit,
 						     b->nbits); unit++) {
@@ -492,10 +498,10 @@ static int check_units(struct check *c)
 		if (rc < 0)
 			return rc;
 		units++;
-		words += unit / 64 != last;
-		last = unit / 64;
+		records += unit / UHMM_STORE_UNITS_PER_PAGE != last;
+		last = unit / UHMM_STORE_UNITS_PER_PAGE;
 	}
-	if (units != hdr->touched_units || words != hdr->touched_words)
+	if (units != hdr->touched_units || records != hdr->touched_records)
 		return fail(c, "%" PRIu64 " units touched, %" PRIu64
 			    " counted", units, hdr->touched_units);
 	return 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* page.c - allocation of device pages, and their reverse map
  *
- * What follows from what: the words are the truth; the bit of a page, the two
- * bits of its unit and the counts of its range follow. A bit is set before
- * and cleared after the word, so it is never clear for a page in use.
+ * What follows from what: the words are the truth; the record of a unit, its
+ * two bits and the counts of its range follow. A page is counted before its
+ * word says so, and until after, so no unit with a page in use is an unused one.
  */
 #include "mm/page.h"
 
@@ -11,8 +11,6 @@
 
 #include "mm/dpfn.h"
 #include "mm/page_word.h"
-
-#define UNIT_WORDS (UHMM_UNIT_NPAGES / 64)
 
 static uint64_t load(const struct uhmm_store *store, uhmm_dpfn_t dpfn)
 {
@@ -38,73 +36,83 @@ static void change(struct uhmm_store *store, uhmm_dpfn_t dpfn, uint64_t word)
 
 /* Units. */
 
-static bool unit_is_full(const struct uhmm_store *store, uint64_t unit)
-{
-	const uint64_t *bits = uhmm_page_bits_at(store, unit);
-	uint64_t all = UINT64_MAX;
-
-	for (unsigned int i = 0; i < UNIT_WORDS; i++)
-		all &= bits[i];
-	return all == UINT64_MAX;
-}
-
-static bool unit_is_empty(const struct uhmm_store *store, uint64_t unit)
-{
-	const uint64_t *bits = uhmm_page_bits_at(store, unit);
-	uint64_t any = 0;
-
-	for (unsigned int i = 0; i < UNIT_WORDS; i++)
-		any |= bits[i];
-	return !any;
-}
-
 /* Remember that memory of @unit was used, for metadata_bytes. */
 static void touch(struct uhmm_store *store, uint64_t unit)
 {
 	struct uhmm_store_header *hdr = store->hdr;
 	const struct uhmm_bitmap *b = &hdr->layout.unit_touched;
-	uint64_t first = unit & ~UINT64_C(63);
+	uint64_t first = unit - unit % UHMM_STORE_UNITS_PER_PAGE;
 
 	if (uhmm_bitmap_test(store->base, b, unit))
 		return;
 	hdr->touched_units++;
-	if (!uhmm_bitmap_next_set(store->base, b, &first, first + 64))
-		hdr->touched_words++;
+	if (!uhmm_bitmap_next_set(store->base, b, &first,
+				  first + UHMM_STORE_UNITS_PER_PAGE))
+		hdr->touched_records++;
 	uhmm_bitmap_set(store->base, b, unit);
 }
 
-void uhmm_page_classify(struct uhmm_store *store, uint64_t unit)
+void uhmm_unit_record_set(struct uhmm_store *store, uint64_t unit,
+			  struct uhmm_unit_record record)
 {
 	const struct uhmm_store_layout *l = &store->hdr->layout;
 
-	if (unit_is_empty(store, unit)) {
+	__atomic_store_n(uhmm_unit_record_at(store, unit),
+			 (uint32_t)record.used << 16 | record.first,
+			 __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (!record.used) {
 		uhmm_bitmap_clear(store->base, &l->unit_used, unit);
 		uhmm_bitmap_clear(store->base, &l->unit_begun, unit);
 		return;
 	}
 	uhmm_bitmap_set(store->base, &l->unit_used, unit);
-	if (unit_is_full(store, unit))
+	if (record.used == UHMM_UNIT_NPAGES)
 		uhmm_bitmap_clear(store->base, &l->unit_begun, unit);
 	else
 		uhmm_bitmap_set(store->base, &l->unit_begun, unit);
+}
+
+static bool is_free(const struct uhmm_store *store, uint64_t page)
+{
+	return uhmm_page_word_tag(load(store, UHMM_DPFN(page))) ==
+	       UHMM_PAGE_TAG_FREE;
 }
 
 /* The first free page of @unit in front of @end; @end when there is none. */
 static uint64_t free_page_of(const struct uhmm_store *store, uint64_t unit,
 			     uint64_t end)
 {
-	const uint64_t *bits = uhmm_page_bits_at(store, unit);
+	uint64_t first = unit * UHMM_UNIT_NPAGES;
+	uint64_t page = first + uhmm_unit_record(store, unit).first;
 
-	for (uint64_t i = 0; i < UNIT_WORDS; i++) {
-		uint64_t page;
-
-		if (bits[i] == UINT64_MAX)
-			continue;
-		page = unit * UHMM_UNIT_NPAGES + i * 64 +
-		       (uint64_t)__builtin_ctzll(~bits[i]);
-		return page < end ? page : end;
-	}
+	for (; page < first + UHMM_UNIT_NPAGES && page < end; page++)
+		if (is_free(store, page))
+			return page;
 	return end;
+}
+
+/* @page, the first free one of its unit, is about to be one in use. */
+static void note_used(struct uhmm_store *store, uint64_t page)
+{
+	uint64_t unit = page / UHMM_UNIT_NPAGES;
+	struct uhmm_unit_record record = uhmm_unit_record(store, unit);
+
+	record.used++;
+	record.first = (uint16_t)(page % UHMM_UNIT_NPAGES + 1);
+	uhmm_unit_record_set(store, unit, record);
+}
+
+/* @page is free now. */
+static void note_free(struct uhmm_store *store, uint64_t page)
+{
+	uint64_t unit = page / UHMM_UNIT_NPAGES;
+	struct uhmm_unit_record record = uhmm_unit_record(store, unit);
+
+	record.used--;
+	if (record.first > page % UHMM_UNIT_NPAGES)
+		record.first = (uint16_t)(page % UHMM_UNIT_NPAGES);
+	uhmm_unit_record_set(store, unit, record);
 }
 
 /* Allocation. */
@@ -136,9 +144,7 @@ static bool alloc_base(struct uhmm_store *store, struct uhmm_dpfn_range *r,
 		*page = unit * UHMM_UNIT_NPAGES;
 		touch(store, unit);
 	}
-	uhmm_page_bits_at(store, unit)[*page % UHMM_UNIT_NPAGES / 64] |=
-		UINT64_C(1) << (*page % 64);
-	uhmm_page_classify(store, unit);
+	note_used(store, *page);
 	put(store, UHMM_DPFN(*page),
 	    uhmm_page_word_mk(UHMM_PAGE_TAG_ALLOCATED, 0));
 	count_used(r, 1);
@@ -157,9 +163,9 @@ static bool alloc_unit(struct uhmm_store *store, struct uhmm_dpfn_range *r,
 		return false;
 	*page = unit * UHMM_UNIT_NPAGES;
 	touch(store, unit);
-	for (unsigned int i = 0; i < UNIT_WORDS; i++)
-		uhmm_page_bits_at(store, unit)[i] = UINT64_MAX;
-	uhmm_page_classify(store, unit);
+	uhmm_unit_record_set(store, unit,
+			     (struct uhmm_unit_record){ UHMM_UNIT_NPAGES,
+							UHMM_UNIT_NPAGES });
 	for (unsigned int i = 0; i < UHMM_UNIT_NPAGES; i++)
 		put(store, UHMM_DPFN(*page + i),
 		    uhmm_page_word_mk(UHMM_PAGE_TAG_ALLOCATED, 0));
@@ -189,12 +195,8 @@ int uhmm_page_alloc(struct uhmm_store *store, uint32_t range,
 /* @dpfn, whatever it was, is free now. */
 static void release(struct uhmm_store *store, uhmm_dpfn_t dpfn)
 {
-	uint64_t unit = dpfn.val / UHMM_UNIT_NPAGES;
-
 	put(store, dpfn, uhmm_page_word_mk(UHMM_PAGE_TAG_FREE, 0));
-	uhmm_page_bits_at(store, unit)[dpfn.val % UHMM_UNIT_NPAGES / 64] &=
-		~(UINT64_C(1) << (dpfn.val % 64));
-	uhmm_page_classify(store, unit);
+	note_free(store, dpfn.val);
 	uhmm_dpfn_range(store, uhmm_dpfn_lookup(store, dpfn))->used--;
 }
 
@@ -425,18 +427,9 @@ bool uhmm_page_mapping(const struct uhmm_store *store, uhmm_dpfn_t dpfn,
 static bool used_page_of(const struct uhmm_store *store, uint64_t unit,
 			 uint64_t *page)
 {
-	const uint64_t *bits = uhmm_page_bits_at(store, unit);
-	uint64_t first = unit * UHMM_UNIT_NPAGES;
-	uint64_t mask = UINT64_MAX << (*page % 64);
-
-	for (uint64_t i = (*page - first) / 64; i < UNIT_WORDS; i++) {
-		if (bits[i] & mask) {
-			*page = first + i * 64 +
-				(uint64_t)__builtin_ctzll(bits[i] & mask);
+	for (; *page < (unit + 1) * UHMM_UNIT_NPAGES; ++*page)
+		if (!is_free(store, *page))
 			return true;
-		}
-		mask = UINT64_MAX;
-	}
 	return false;
 }
 

@@ -11,11 +11,13 @@
  * Life:  alloc (unmapped, held by its allocator) -> map ... -> unmap; the
  *        unmap that removes the last mapping frees the page. A page that was
  *        never mapped is given back by uhmm_page_free().
- * Units: 512 pages, aligned. A bit per page says that it is not free. A unit
- *        is used when one of its pages is, and begun when another one is
- *        free: base pages are taken from begun units, PMD-sized ones from
- *        unused ones, each found in O(log64).
- * Owns:  the page words and bitmaps of the store, UHMM_SLAB_RMAP,
+ * Units: 512 pages, aligned. A unit is used when one of its pages is not free,
+ *        and begun when another one is: base pages are taken from begun units,
+ *        PMD-sized ones from unused ones, each found in O(log64). Which page of
+ *        a unit is free its words say; a record per unit says how many, and
+ *        where to begin to look (page_word.h). A bit per page would be quicker
+ *        by some loads, and the one thing above two words a page.
+ * Owns:  the page words, unit records and bitmaps of the store, UHMM_SLAB_RMAP,
  *        uhmm_dpfn_range.used and .peak.
  */
 #ifndef UHMM_MM_PAGE_H
@@ -90,7 +92,7 @@ bool uhmm_page_mapping(const struct uhmm_store *store, uhmm_dpfn_t dpfn,
 
 /**
  * uhmm_page_next() - first page in [*@dpfn, @end) that is not free
- * Cost: O(1) per 64 pages skipped, O(log) over larger holes.
+ * Cost: a load for each page skipped of a used unit, O(log) over larger holes.
  */
 bool uhmm_page_next(const struct uhmm_store *store, uhmm_dpfn_t *dpfn,
 		    uhmm_dpfn_t end);

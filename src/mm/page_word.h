@@ -8,6 +8,12 @@
  * A: accessed (page.h), of any page that is not free.
  * The first object of a chain is the mapping that came last. Adding one, and
  * changing from one form to another, is a single store of the page word.
+ *
+ * A unit of 512 pages has a record. It follows from the words, and is there so
+ * that nobody has to look at all of them:
+ *
+ *   31      16 15       0
+ *  |   used   |  first   |  pages that are not free; none below first is
  */
 #ifndef UHMM_MM_PAGE_WORD_H
 #define UHMM_MM_PAGE_WORD_H
@@ -83,19 +89,34 @@ static inline uint64_t *uhmm_page_word_at(const struct uhmm_store *store,
 	return (uint64_t *)(void *)(store->base + l->page_words) + dpfn.val;
 }
 
-/** uhmm_page_bits_at() - the eight words of bits of the unit @unit */
-static inline uint64_t *uhmm_page_bits_at(const struct uhmm_store *store,
-					  uint64_t unit)
+/** What is known of a unit without looking at its pages. */
+struct uhmm_unit_record {
+	uint16_t used;		/* pages that are not free */
+	uint16_t first;		/* of its pages none in front of this is free */
+};
+
+/** uhmm_unit_record_at() - where the record of the unit @unit is */
+static inline uint32_t *uhmm_unit_record_at(const struct uhmm_store *store,
+					    uint64_t unit)
 {
 	const struct uhmm_store_layout *l = &store->hdr->layout;
 
 	assert(unit < l->dpfns / UHMM_UNIT_NPAGES);
-	return (uint64_t *)(void *)(store->base + l->page_bits) +
-	       unit * (UHMM_UNIT_NPAGES / 64);
+	return (uint32_t *)(void *)(store->base + l->unit_records) + unit;
 }
 
-/** uhmm_page_classify() - put the two bits of @unit right after a change of
- *  the bits of its pages */
-void uhmm_page_classify(struct uhmm_store *store, uint64_t unit);
+/** uhmm_unit_record() - of @unit */
+static inline struct uhmm_unit_record uhmm_unit_record(
+	const struct uhmm_store *store, uint64_t unit)
+{
+	uint32_t word = *uhmm_unit_record_at(store, unit);
+
+	return (struct uhmm_unit_record){ (uint16_t)(word >> 16),
+					  (uint16_t)word };
+}
+
+/** uhmm_unit_record_set() - and the two bits of @unit, which follow from it */
+void uhmm_unit_record_set(struct uhmm_store *store, uint64_t unit,
+			  struct uhmm_unit_record record);
 
 #endif

@@ -56,41 +56,39 @@ static int mend_tables(struct uhmm_store *store)
 
 /* Pages: for now every one in use is allocated and not mapped. */
 
-static int mend_page(struct uhmm_store *store, uhmm_dpfn_t dpfn,
-		     uint64_t *bits)
+/* Return: is it in use, or -EUCLEAN */
+static int mend_page(struct uhmm_store *store, uhmm_dpfn_t dpfn)
 {
 	uint64_t *word = uhmm_page_word_at(store, dpfn);
-	uint64_t bit = UINT64_C(1) << (dpfn.val % 64);
 	struct uhmm_dpfn_range *r;
 
-	if (uhmm_page_word_tag(*word) == UHMM_PAGE_TAG_FREE) {
-		*bits &= ~bit;
+	if (uhmm_page_word_tag(*word) == UHMM_PAGE_TAG_FREE)
 		return 0;
-	}
 	if (!uhmm_dpfn_lookup(store, dpfn))
 		return -EUCLEAN;
 	r = uhmm_dpfn_range(store, uhmm_dpfn_lookup(store, dpfn));
 	r->used++;
 	if (r->peak < r->used)
 		r->peak = r->used;
-	*bits |= bit;
 	uhmm_store_put(word, uhmm_page_word_mk(UHMM_PAGE_TAG_ALLOCATED, 0));
-	return 0;
+	return 1;
 }
 
 static int mend_unit(struct uhmm_store *store, uint64_t unit)
 {
 	const struct uhmm_store_layout *l = &store->hdr->layout;
-	uint64_t *bits = uhmm_page_bits_at(store, unit);
+	struct uhmm_unit_record record = { 0 };
 
-	for (uint64_t i = 0; i < UHMM_UNIT_NPAGES; i++) {
+	for (uint16_t i = 0; i < UHMM_UNIT_NPAGES; i++) {
 		uhmm_dpfn_t dpfn = UHMM_DPFN(unit * UHMM_UNIT_NPAGES + i);
-		int rc = mend_page(store, dpfn, &bits[i / 64]);
+		int rc = mend_page(store, dpfn);
 
 		if (rc < 0)
 			return rc;
+		record.used += (uint16_t)rc;
+		record.first += rc && record.first == i;
 	}
-	uhmm_page_classify(store, unit);
+	uhmm_unit_record_set(store, unit, record);
 	uhmm_bitmap_mend(store->base, &l->unit_used, unit);
 	uhmm_bitmap_mend(store->base, &l->unit_begun, unit);
 	uhmm_bitmap_mend(store->base, &l->unit_touched, unit);
@@ -104,7 +102,7 @@ static int mend_units(struct uhmm_store *store)
 	uint64_t last = UINT64_MAX;
 
 	hdr->touched_units = 0;
-	hdr->touched_words = 0;
+	hdr->touched_records = 0;
 	for (uint64_t unit = 0; uhmm_bitmap_next_set(store->base, b, &unit,
 						     b->nbits); unit++) {
 		int rc = mend_unit(store, unit);
@@ -112,8 +110,8 @@ static int mend_units(struct uhmm_store *store)
 		if (rc < 0)
 			return rc;
 		hdr->touched_units++;
-		hdr->touched_words += unit / 64 != last;
-		last = unit / 64;
+		hdr->touched_records += unit / UHMM_STORE_UNITS_PER_PAGE != last;
+		last = unit / UHMM_STORE_UNITS_PER_PAGE;
 	}
 	return 0;
 }

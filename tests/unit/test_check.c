@@ -163,13 +163,17 @@ static void word_free_dirty(struct world *w)
 {
 	*word_of(w, UHMM_DPFN(w->c.val + 1)) = 1;
 }
-static void word_without_bit(struct world *w)
+static void word_not_counted(struct world *w)
 {
 	*word_of(w, UHMM_DPFN(w->c.val + 1)) = *word_of(w, w->c);
 }
-static void bit_without_word(struct world *w)
+static void record_counts_more(struct world *w)
 {
-	*uhmm_page_bits_at(&w->store, w->c.val / 512) |= 0x100;
+	*uhmm_unit_record_at(&w->store, w->c.val / 512) += 1 << 16;
+}
+static void record_begins_late(struct world *w)
+{
+	*uhmm_unit_record_at(&w->store, w->c.val / 512) += 1;
 }
 
 static void unit_not_used(struct world *w)
@@ -296,8 +300,9 @@ static const struct {
 	{ chain_wild, "does not know of it" },
 	{ word_spare_bit, "no such word" },
 	{ word_free_dirty, "no such word" },
-	{ word_without_bit, "bit 0" },
-	{ bit_without_word, "bit 1" },
+	{ word_not_counted, "its record says" },
+	{ record_counts_more, "its record says" },
+	{ record_begins_late, "its record says" },
 	{ unit_not_used, "bits wrong" },
 	{ unit_not_begun, "bits wrong" },
 	{ unit_used_untouched, "never touched" },
@@ -362,7 +367,7 @@ START_TEST(test_store_check_survives_any_byte)
 			offsetof(struct uhmm_store_header, slab),
 			l->objects_at, l->used.any[0],
 			w.store.hdr->layout.page_words + 4096,
-			w.store.hdr->layout.page_bits,
+			w.store.hdr->layout.unit_records,
 			w.store.hdr->layout.range_order,
 			w.store.hdr->layout.unit_used.any[0],
 		};
