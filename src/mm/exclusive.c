@@ -9,6 +9,7 @@
 
 #include "mm/coherent.h"
 #include "mm/mm.h"
+#include "mm/page.h"
 
 /* How often a page may slip away between faulting it in and taking it. */
 #define TRIES 64
@@ -130,14 +131,24 @@ static int take(struct attempt *a, struct uhmm_mm *mm, struct uhmm_range r)
 	return uhmm_coherent_take(mm, r);
 }
 
+/* Is @vpn a page that a device has, and nobody else? A fork while it was on its
+ * way gave it to the child, too: it has to come back, and be copied. */
+static bool is_done(const struct uhmm_mm *mm, uhmm_vpn_t vpn)
+{
+	uhmm_softleaf_t leaf = uhmm_mm_leaf(mm, vpn);
+
+	return uhmm_softleaf_is_device_exclusive(leaf) &&
+	       uhmm_page_mapcount(&mm->core->store,
+				  uhmm_softleaf_to_dpfn(leaf)) == 1;
+}
+
 /* Pages of @r, from its start, that are exclusive. */
-static uint64_t count_done(struct uhmm_mm *mm, struct uhmm_range r)
+static uint64_t count_done(const struct uhmm_mm *mm, struct uhmm_range r)
 {
 	uint64_t n = 0;
 
 	while (n < uhmm_range_npages(r) &&
-	       uhmm_softleaf_is_device_exclusive(
-		       uhmm_mm_leaf(mm, UHMM_VPN(r.start.val + n))))
+	       is_done(mm, UHMM_VPN(r.start.val + n)))
 		n++;
 	return n;
 }

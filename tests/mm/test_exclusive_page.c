@@ -142,6 +142,48 @@ START_TEST(test_make_breaks_cow)
 }
 END_TEST
 
+static struct fake_mm *born;
+
+static void be_forked(void *arg)
+{
+	(void)arg;
+	born = fake_raw_fork(rig.m);
+}
+
+static const struct {
+	enum fake_op op;
+	bool after;
+} fork_at[] = {
+	{ FAKE_FAULT_IN, true }, { FAKE_TRAP, true }, { FAKE_PROTECT, true },
+	{ FAKE_TAKE, false }, { FAKE_ZAP, false }, { FAKE_TAKE, true },
+};
+
+/* Nor does a child share it that is born while it is on its way, which no hook
+ * says: what the device does then the child would see. S2.3 */
+START_TEST(test_make_while_it_forks)
+{
+	uint64_t done;
+
+	map_ram(&fake_rw);
+	born = NULL;
+	if (fork_at[_i].after)
+		fake_after(&rig.f, fork_at[_i].op, 1, be_forked, NULL);
+	else
+		fake_before(&rig.f, fork_at[_i].op, 1, be_forked, NULL);
+	ck_assert_int_eq(make(rig.m, 0, NPAGES, &done), 0);
+	if (!born)
+		return;
+	for (uint64_t i = 0; i < NPAGES; i++) {
+		ck_assert(uhmm_softleaf_is_device_exclusive(
+			leaf_at(rig.m, i)));
+		ck_assert(uhmm_softleaf_is_none(leaf_at(born, i)));
+	}
+	fake_expect(born, RIG_VPN, NPAGES, 1);
+	fake_put(born, RIG_VPN, NPAGES, 50);
+	fake_expect(rig.m, RIG_VPN, NPAGES, 1);
+}
+END_TEST
+
 /* From the memory of another device, too. S2.3 */
 START_TEST(test_make_of_device_pages)
 {
@@ -353,6 +395,7 @@ END_TEST
 UNIT_RIG_MAIN("exclusive_page", UNIT_TABLE(test_make_refuses, refused),
 	      UNIT_TEST(test_make_is_busy), UNIT_TEST(test_make_of_a_hole),
 	      UNIT_TEST(test_make_breaks_cow),
+	      UNIT_TABLE(test_make_while_it_forks, fork_at),
 	      UNIT_TEST(test_make_of_device_pages),
 	      UNIT_TEST(test_make_revokes_the_other_device),
 	      UNIT_TEST(test_entry_has_one_type),
