@@ -117,6 +117,7 @@ struct fake_call {
 	enum fake_op op;
 	uint32_t flags;		/* of a run; for others: write */
 	uint64_t vpn, npages;
+	const struct fake_mm *mm; /* NULL: none in particular */
 };
 
 struct fake_hook {

@@ -45,7 +45,7 @@ static int enter(struct fake_mm *m, enum fake_op op, struct uhmm_range r,
 {
 	int err = fake_enter(m->f, (struct fake_call){
 					   op, flags, r.start.val,
-					   uhmm_range_npages(r) });
+					   uhmm_range_npages(r), m });
 
 	return m->dead ? -ESRCH : err;
 }

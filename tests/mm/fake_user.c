@@ -38,7 +38,7 @@ static int copy_from(struct uhmm_user *user, void *to, uint64_t addr,
 {
 	struct fake_user *u = UHMM_CONTAINER_OF(user, struct fake_user, user);
 	int err = fake_enter(u->f, (struct fake_call){ FAKE_COPY_FROM, 0, addr,
-						       bytes });
+						       bytes, NULL });
 	uint64_t n = good_bytes(u, addr, bytes, false);
 
 	if (err)
@@ -53,7 +53,7 @@ static int copy_to(struct uhmm_user *user, uint64_t addr, const void *from,
 {
 	struct fake_user *u = UHMM_CONTAINER_OF(user, struct fake_user, user);
 	int err = fake_enter(u->f, (struct fake_call){ FAKE_COPY_TO, 1, addr,
-						       bytes });
+						       bytes, NULL });
 	uint64_t n = good_bytes(u, addr, bytes, true);
 
 	if (err)

@@ -25,6 +25,8 @@ static void apply_migration(struct job *job)
 		memset(job->given, 0, sizeof(job->given));
 	if (op->kind == OP_TO_DEV)
 		model_to_dev(&w.m, op->p, op->v, op->n, op->dev, job->given);
+	else if (op->kind == OP_MOVE)
+		model_move(&w.m, op->p, op->v, op->n, op->dev, job->given);
 	else
 		model_to_sys(&w.m, op->p, op->v, op->n, op->dev,
 			     op->failure == FAILS_NOT);
@@ -73,7 +75,8 @@ static bool is_orphan(const struct job *job)
 {
 	const struct op *op = &job->op;
 
-	if (is_there(job) || op->kind == OP_EXIT || op->kind == OP_EVICT)
+	if (is_there(job) || op->kind == OP_EXIT || op->kind == OP_EVICT ||
+	    op->kind == OP_UNPLUG)
 		return false;
 	if (op->kind == OP_READ || op->kind == OP_WRITE ||
 	    op->kind == OP_EXCLUSIVE || op->kind == OP_FORK)
@@ -94,18 +97,22 @@ void world_apply(struct job *job)
 		break;
 	case OP_TO_DEV:
 	case OP_TO_SYS:
+	case OP_MOVE:
 		apply_migration(job);
 		break;
 	case OP_EVICT:
-		if (op->failure == FAILS_NOT && !job->dirty)
-			model_evict(&w.m, op->dev);
+		if (!job->dirty)
+			model_evict(&w.m, op->dev,
+				    op->failure == FAILS_NOT);
+		break;
+	case OP_UNPLUG:
+		model_unplug(&w.m, op->dev);
 		break;
 	case OP_EXCLUSIVE:
 		apply_exclusive(job);
 		break;
 	case OP_DEV_WRITE:
-		w.m.proc[op->p].page[op->v].value = model_next_value(
-			w.m.proc[op->p].page[op->v].value);
+		model_dev_write(&w.m, op->p, op->v);
 		break;
 	case OP_FORK:
 		if (!job->result)
@@ -149,6 +156,15 @@ static bool is_writable(int p, int v)
 	return !(bits & UHMM_PTE_WP) && (bits & UHMM_PTE_EXCLUSIVE);
 }
 
+/* A fork that came when its pages had been protected already, or whose memory was
+ * made anew meanwhile, shares it unprotected. */
+static bool is_loose(int p, int v)
+{
+	uint8_t bits = fake_pte_bits(w.program[p].fake, world_vpn(v).val);
+
+	return !(bits & (UHMM_PTE_WP | UHMM_PTE_ZERO | UHMM_PTE_EXCLUSIVE));
+}
+
 /* Where the library has it. */
 static enum model_where where_is(int p, int v)
 {
@@ -186,6 +202,7 @@ void world_take_over(int p, int v)
 	uhmm_softleaf_t leaf = world_leaf(p, v);
 
 	page->where = where_is(p, v);
+	page->loose = false;
 	page->id = page->dev = 0;
 	page->kin = kin_of(p, v);
 	if (page->where == MODEL_DEV) {
@@ -202,8 +219,20 @@ void world_take_over(int p, int v)
 	} else if (page->where == MODEL_RAM) {
 		page->alone = is_writable(p, v);
 		page->write = page->alone && page->rights == MODEL_WRITE;
+		page->loose = is_loose(p, v);
 	}
 	memcpy(page->tag, w.program[p].tag[v], sizeof(page->tag));
+}
+
+void world_follow_loose(void)
+{
+	unsigned int busy = world_under_way();
+
+	for (int p = 0; p < MODEL_PROCS; p++)
+		for (int v = 0; v < MODEL_PAGES && w.m.proc[p].alive; v++)
+			if (w.m.proc[p].page[v].loose &&
+			    !(busy & world_bit(p, v)))
+				world_take_over(p, v);
 }
 
 static void compare_where(int p, int v)
@@ -324,11 +353,8 @@ void world_compare(void)
 			compare_tags(p, v);
 		}
 	}
-	if (busy) {
-		fake_check(&w.f);
+	if (busy)
 		return;
-	}
-	fake_check_idle(&w.f);
 	compare_sharing();
 	if (w.m.proc[0].alive && w.m.proc[1].alive)
 		compare_kin();
@@ -337,5 +363,13 @@ void world_compare(void)
 			    model_used(&w.m, d));
 	unit_expect((int)uhmm_pagemap_used(&w.exclusive) ==
 		    model_exclusives(&w.m));
+}
+
+void world_prove(void)
+{
+	if (world_under_way())
+		fake_check(&w.f);
+	else
+		fake_check_idle(&w.f);
 }
 

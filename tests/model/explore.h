@@ -7,6 +7,7 @@
 
 struct explored {
 	uint64_t states, steps;
+	uint64_t looked_at;	/* of these all steps were tried */
 	unsigned int depth;	/* of the last one */
 	bool closed;		/* nothing new can be reached */
 };
@@ -18,8 +19,9 @@ void explore_tell(void);
 
 /**
  * explore() - every state of @scope, nearest first, until nothing new is found
- * or there are @max_states. A world is begun anew for every step and the way to
- * the state is gone again; what fails is told with the way to it.
+ * or there are @max_states. After every step the library is compared with the
+ * model; where that leads to a new state, all of it is proven sound and ended.
+ * What fails is told with the way to it.
  */
 struct explored explore(const struct scope *scope, uint64_t max_states);
 

@@ -11,13 +11,21 @@
 #include "fake_task.h"
 #include "unit.h"
 
+/* Sanitizers make frames larger; without, it is copied with the world. */
+#ifdef MODEL_COPIES
+#define STACK_BYTES (64 * 1024)
+#else
 #define STACK_BYTES (256 * 1024)
+#endif
 
-static struct fiber {
+struct fiber {
 	ucontext_t ctx;
 	struct co_fiber san;
 	_Alignas(16) unsigned char stack[STACK_BYTES];
-} fibers[FAKE_TASKS];
+};
+
+/* Part of the world (arena.h). */
+static struct fiber *fibers;
 
 static ucontext_t main_ctx;
 static struct co_fiber main_san;
@@ -30,6 +38,10 @@ static struct fiber *fiber_of(const struct fake_task *task)
 void fake_tasks_init(struct fake_tasks *t)
 {
 	memset(t, 0, sizeof(*t));
+	fibers = mmap(NULL, FAKE_TASKS * sizeof(*fibers),
+		      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
+	unit_expect(fibers != MAP_FAILED);
 	for (int i = 0; i < FAKE_TASKS; i++)
 		t->task[i].tasks = t;
 	co_fiber_adopt(&main_san);
@@ -40,6 +52,7 @@ void fake_tasks_fini(struct fake_tasks *t)
 	for (int i = 0; i < FAKE_TASKS; i++)
 		unit_expect(t->task[i].state == FAKE_TASK_FREE ||
 			    t->task[i].state == FAKE_TASK_DONE);
+	unit_expect(munmap(fibers, FAKE_TASKS * sizeof(*fibers)) == 0);
 }
 
 void fake_task_stop(struct fake_task *task)

@@ -24,9 +24,14 @@ void model_init(struct model *m, const int room[MODEL_DEVS],
 			.mapped = true, .rights = MODEL_WRITE };
 }
 
-int model_next_value(int value)
+int model_next_value(const struct model *m)
 {
-	return value == 1 ? 2 : 1;
+	return m->last_value + 1;
+}
+
+void model_dev_write(struct model *m, int p, int v)
+{
+	page_at(m, p, v)->value = ++m->last_value;
 }
 
 /* ---- the pages of a device ---- */
@@ -75,6 +80,16 @@ static bool descends(const struct model_proc *proc, int id)
 	return false;
 }
 
+bool model_is_older(const struct model *m, int p, int q)
+{
+	return own_id(m, p) < own_id(m, q);
+}
+
+bool model_descends(const struct model *m, int p, int id)
+{
+	return descends(&m->proc[p], id);
+}
+
 /* The page was looked for wherever it may be: who descends from where it was
  * made forgets what is at that place, up to the youngest one who had it. */
 static void tell(struct model *m, int p, int v, int until)
@@ -88,10 +103,11 @@ static void tell(struct model *m, int p, int v, int until)
 			memset(page_at(m, q, v)->tag, 0, sizeof(page->tag));
 }
 
-/* And that of all who share it. @caller: who asks for it, or -1 */
-static void come_back_everywhere(struct model *m, int p, int v, int caller)
+/* Device page @page was looked for, for @caller, or -1. Return: how many have
+ * it */
+static int tell_all(struct model *m, const struct model_page *page, int caller)
 {
-	struct model_page was = *page_at(m, p, v);
+	struct model_page was = *page;
 	int sharers = 0, until = 0;
 
 	for (int q = 0; q < MODEL_PROCS; q++)
@@ -106,6 +122,15 @@ static void come_back_everywhere(struct model *m, int p, int v, int caller)
 		for (int u = 0; u < MODEL_PAGES; u++)
 			if (sharers > 1 && is_same_page(&was, page_at(m, q, u)))
 				tell(m, q, u, until);
+	return sharers;
+}
+
+/* And that of all who share it. @caller: who asks for it, or -1 */
+static void come_back_everywhere(struct model *m, int p, int v, int caller)
+{
+	struct model_page was = *page_at(m, p, v);
+	int sharers = tell_all(m, &was, caller);
+
 	for (int q = 0; q < MODEL_PROCS; q++)
 		for (int u = 0; u < MODEL_PAGES; u++)
 			if (is_same_page(&was, page_at(m, q, u)))
@@ -159,8 +184,9 @@ bool model_touch(struct model *m, int p, int v, bool write)
 		return true;
 	page->where = MODEL_RAM;
 	page->write = page->alone = true;
+	page->loose = false;
 	page->kin = 0;
-	page->value = model_next_value(page->value);
+	page->value = ++m->last_value;
 	return true;
 }
 
@@ -317,24 +343,71 @@ void model_to_dev(struct model *m, int p, int v, int n, int dev,
 	}
 }
 
+static bool is_on(const struct model_page *page, int dev)
+{
+	return page->where == MODEL_DEV && page->dev == dev;
+}
+
+/* A page is to come back for @caller, and does, @given. Looked for it is. */
+static void bring_back(struct model *m, int p, int v, int caller, bool given)
+{
+	if (given)
+		come_back_everywhere(m, p, v, caller);
+	else
+		tell_all(m, page_at(m, p, v), caller);
+}
+
 void model_to_sys(struct model *m, int p, int v, int n, int dev, bool given)
+{
+	model_forget(m, p, v, n, dev);
+	for (int i = v; i < v + n; i++) {
+		if (is_on(page_at(m, p, i), dev))
+			bring_back(m, p, i, p, given);
+	}
+}
+
+/* Who has @was has page @id of device @dev now. */
+static void go_elsewhere(struct model *m, struct model_page was, int dev,
+			 int id)
+{
+	for (int q = 0; q < MODEL_PROCS; q++)
+		for (int u = 0; u < MODEL_PAGES; u++) {
+			struct model_page *page = page_at(m, q, u);
+
+			if (!is_same_page(&was, page))
+				continue;
+			page->dev = dev;
+			page->id = id;
+		}
+}
+
+void model_move(struct model *m, int p, int v, int n, int dev,
+		const bool given[MODEL_PAGES])
 {
 	model_forget(m, p, v, n, dev);
 	for (int i = v; i < v + n; i++) {
 		const struct model_page *page = page_at(m, p, i);
 
-		if (given && page->where == MODEL_DEV && page->dev == dev)
-			come_back_everywhere(m, p, i, p);
+		if (!is_on(page, dev))
+			continue;
+		tell_all(m, page, p);
+		if (given[i])
+			go_elsewhere(m, *page, !dev, ++m->last_id);
 	}
 }
 
-void model_evict(struct model *m, int dev)
+void model_unplug(struct model *m, int dev)
+{
+	model_evict(m, dev, true);
+	m->unplugged[dev] = true;
+}
+
+void model_evict(struct model *m, int dev, bool given)
 {
 	for (int p = 0; p < MODEL_PROCS; p++)
 		for (int v = 0; v < MODEL_PAGES; v++)
-			if (page_at(m, p, v)->where == MODEL_DEV &&
-			    page_at(m, p, v)->dev == dev)
-				come_back_everywhere(m, p, v, -1);
+			if (is_on(page_at(m, p, v), dev))
+				bring_back(m, p, v, -1, given);
 }
 
 int model_exclusive(struct model *m, int p, int v, int dev)

@@ -38,7 +38,9 @@ struct model_page {
 	int birth;		/* of kin: the id of the program it was made in */
 	bool write;		/* the entry is writable */
 	bool alone;		/* no fork shares it (PageAnonExclusive) */
-	int value;		/* what it holds: 0, 1 or 2 */
+	bool loose;		/* one does that met it unprotected: nobody is
+				 * told when it ends */
+	int value;		/* what it holds; never the same again */
 	bool tag[MODEL_DEVS];	/* a device may use it atomically */
 };
 
@@ -52,8 +54,9 @@ struct model_proc {
 
 struct model {
 	struct model_proc proc[MODEL_PROCS];
-	int last_id, last_kin, last_birth;
+	int last_id, last_kin, last_birth, last_value;
 	int room[MODEL_DEVS];	/* pages a device has */
+	bool unplugged[MODEL_DEVS];
 	int exclusive_room;	/* pages there can be exclusive */
 };
 
@@ -64,8 +67,11 @@ void model_init(struct model *m, const int room[MODEL_DEVS],
 /** model_touch() - a CPU access. Return: does it succeed? */
 bool model_touch(struct model *m, int p, int v, bool write);
 
-/** model_next_value() - what a write puts where @value is */
-int model_next_value(int value);
+/** model_next_value() - what the next write puts there */
+int model_next_value(const struct model *m);
+
+/** model_dev_write() - a device writes to what it has */
+void model_dev_write(struct model *m, int p, int v);
 
 void model_fork(struct model *m, int parent, int child);
 void model_exit(struct model *m, int p);
@@ -93,8 +99,20 @@ bool model_is_kin(const struct model_page *a, const struct model_page *b);
 /** model_to_sys() - migrate_vma from device @dev back, for all who share */
 void model_to_sys(struct model *m, int p, int v, int n, int dev, bool given);
 
-/** model_evict() - everything on device @dev goes back */
-void model_evict(struct model *m, int dev);
+/** model_move() - migrate_vma from device @dev to the other one, for all who
+ *  share. @given: by page: had the driver a page for it there? */
+void model_move(struct model *m, int p, int v, int n, int dev,
+		const bool given[MODEL_PAGES]);
+
+/** model_evict() - everything on device @dev goes back, if it can be @given;
+ *  model_unplug() - all does, and nothing goes there any more */
+void model_evict(struct model *m, int dev, bool given);
+void model_unplug(struct model *m, int dev);
+
+/** model_is_older() - was program @p there before @q? model_descends() - is
+ *  program @id one of its line, or itself? */
+bool model_is_older(const struct model *m, int p, int q);
+bool model_descends(const struct model *m, int p, int id);
 
 /** model_exclusive() - device @dev gets the page for itself.
  *  Return: 0, or a negative errno */

@@ -43,12 +43,13 @@ static void write_page(struct job *job)
 		return;
 	bytes = job->program->pte[vpn].page->bytes;
 	unit_expect((int)fake_value(bytes) == value_at(job));
-	fake_fill(bytes, (uint64_t)model_next_value(value_at(job)));
+	fake_fill(bytes, (uint64_t)model_next_value(&w.m));
 }
 
 static void allocate(struct job *job)
 {
-	struct uhmm_pagemap *pgmap = &w.dev[job->op.dev];
+	bool moves = job->op.kind == OP_MOVE;
+	struct uhmm_pagemap *pgmap = &w.dev[job->op.dev ^ moves];
 
 	for (int i = 0; i < job->op.n; i++) {
 		bool is_device = uhmm_migrate_pfn_is_device(job->src[i]);
@@ -57,15 +58,16 @@ static void allocate(struct job *job)
 		if (!(job->src[i] & UHMM_MIGRATE_PFN_MIGRATE) ||
 		    job->op.failure == FAILS_ALLOC)
 			continue;
-		if (is_device) {
+		if (is_device && !moves) {
 			job->dst[i] = UHMM_MIGRATE_PFN_SYSTEM;
 			job->given[job->op.v + i] = true;
 		} else if (uhmm_pagemap_alloc(pgmap, 0, &dpfn) == 0) {
 			job->dst[i] = uhmm_migrate_pfn(dpfn);
 			job->given[job->op.v + i] = true;
 		} else {
-			unit_expect(uhmm_pagemap_used(pgmap) ==
-				    pgmap->npages);
+			unit_expect(pgmap->unplugged ||
+				    uhmm_pagemap_used(pgmap) ==
+					    pgmap->npages);
 		}
 	}
 }
@@ -136,13 +138,12 @@ static void protect(const struct job *job)
 
 static void device_write(const struct job *job)
 {
-	int value = value_at(job);
 	uhmm_softleaf_t leaf = world_leaf(job->op.p, job->op.v);
 	unsigned char *bytes = fake_device_bytes(
 		&w.f, uhmm_softleaf_to_dpfn(leaf));
 
-	unit_expect((int)fake_value(bytes) == value);
-	fake_fill(bytes, (uint64_t)model_next_value(value));
+	unit_expect((int)fake_value(bytes) == value_at(job));
+	fake_fill(bytes, (uint64_t)model_next_value(&w.m));
 }
 
 void world_run(void *arg)
@@ -161,10 +162,14 @@ void world_run(void *arg)
 		migrate(job, UHMM_MIGRATE_VMA_SELECT_SYSTEM);
 		break;
 	case OP_TO_SYS:
+	case OP_MOVE:
 		migrate(job, UHMM_MIGRATE_VMA_SELECT_DEVICE_PRIVATE);
 		break;
 	case OP_EVICT:
 		uhmm_migrate_evict(&w.dev[job->op.dev]);
+		break;
+	case OP_UNPLUG:
+		uhmm_pagemap_unplug(&w.dev[job->op.dev]);
 		break;
 	case OP_EXCLUSIVE:
 		make_exclusive(job);

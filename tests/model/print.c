@@ -6,7 +6,8 @@
 
 static const char *const kinds[OP_NR] = {
 	[OP_READ] = "read", [OP_WRITE] = "write", [OP_TO_DEV] = "to device",
-	[OP_TO_SYS] = "to system", [OP_EVICT] = "evict",
+	[OP_TO_SYS] = "to system", [OP_MOVE] = "to the other device, from",
+	[OP_EVICT] = "evict", [OP_UNPLUG] = "unplug",
 	[OP_EXCLUSIVE] = "exclusive", [OP_DEV_WRITE] = "device writes",
 	[OP_FORK] = "fork", [OP_EXIT] = "exit", [OP_MAP] = "map",
 	[OP_UNMAP] = "unmap", [OP_DONTNEED] = "dontneed",

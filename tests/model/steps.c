@@ -27,10 +27,13 @@ static void add_failures(struct list *list, struct op op)
 {
 	if (!w.scope.failures || world_under_way())
 		return;
-	if (op.kind == OP_TO_DEV || op.kind == OP_TO_SYS) {
+	if (op.kind == OP_TO_DEV || op.kind == OP_TO_SYS ||
+	    op.kind == OP_MOVE) {
 		op.failure = FAILS_ALLOC;
 		add_op(list, op, false);
 	}
+	if (op.kind == OP_MOVE)
+		return;	/* no engine has a part in it */
 	op.failure = FAILS_ENGINE;
 	add_op(list, op, false);
 }
@@ -91,6 +94,11 @@ static void add_device_ops(struct list *list, int p, int v, int n, int d)
 	op.kind = OP_TO_SYS;
 	add_op(list, op, true);
 	add_failures(list, op);
+	if (w.scope.devs > 1) {
+		op.kind = OP_MOVE;
+		add_op(list, op, true);
+		add_failures(list, op);
+	}
 	if (n > 1)
 		return;
 	op.kind = OP_EXCLUSIVE;
@@ -154,10 +162,13 @@ size_t world_steps(struct step steps[WORLD_STEPS])
 		struct op op = { .kind = OP_EVICT, .dev = (uint8_t)d };
 
 		op.p = !w.m.proc[0].alive;
-		if (!uhmm_pagemap_used(&w.dev[d]))
-			continue;
-		add_op(&list, op, w.scope.stops);
-		add_failures(&list, op);
+		if (uhmm_pagemap_used(&w.dev[d])) {
+			add_op(&list, op, w.scope.stops);
+			add_failures(&list, op);
+		}
+		op.kind = OP_UNPLUG;
+		if (!w.dev[d].unplugged)
+			add_op(&list, op, w.scope.stops);
 	}
 	return list.n;
 }

@@ -146,6 +146,7 @@ unsigned int world_concern(const struct op *op)
 
 	switch (op->kind) {
 	case OP_EVICT:
+	case OP_UNPLUG:
 	case OP_FORK:
 		return ALL_PAGES;
 	case OP_EXIT:
@@ -302,6 +303,7 @@ bool world_step(const struct step *step, bool checks)
 		end_job(job);
 	while (run_woken(paused))
 		;
+	world_follow_loose();
 	if (checks)
 		world_compare();
 	return stopped;
@@ -332,6 +334,7 @@ void world_begin(const struct scope *scope)
 	};
 
 	memset(&w, 0, sizeof(w));
+	arena_open(&w, sizeof(w));
 	w.scope = *scope;
 	fake_init(&w.f, &limits);
 	for (int d = 0; d < MODEL_DEVS; d++)
@@ -362,6 +365,7 @@ void world_end(void)
 {
 	finish_jobs();
 	world_compare();
+	world_prove();
 	for (int p = 0; p < MODEL_PROCS; p++)
 		if (w.program[p].fake)
 			world_end_program(p);
@@ -372,5 +376,12 @@ void world_end(void)
 	uhmm_memunmap_device_private_pagemap(&w.exclusive);
 	uhmm_shadow_trace = NULL;
 	fake_fini(&w.f);
+	arena_close();
+}
+
+void world_restore(const struct arena_copy *copy)
+{
+	arena_restore(copy);
+	uhmm_shadow_trace = rules_note;
 }
 

@@ -5,9 +5,9 @@
  * up to two programs, and the model of it. A step begins an operation or goes
  * on with one that stopped. An operation stops at the engine's yields and
  * between the phases of a migration, as the step says, or because it waits for
- * a page on its way. After every step the library must satisfy uhmm_mm_check(),
- * every change of a leaf must be one of rules.h, and every page must be what
- * the model says it is:
+ * a page on its way. The library must satisfy uhmm_mm_check(), every change of a
+ * leaf must be one of rules.h, and after every step every page must be what the
+ * model says it is:
  *
  *   no operation under way concerns the page   exactly so
  *   one does                                   it holds what it should
@@ -27,7 +27,9 @@ enum op_kind {
 	OP_WRITE,
 	OP_TO_DEV,		/* migrate_vma, by device dev */
 	OP_TO_SYS,
+	OP_MOVE,		/* migrate_vma, from device dev to the other */
 	OP_EVICT,
+	OP_UNPLUG,		/* device dev is pulled out */
 	OP_EXCLUSIVE,
 	OP_DEV_WRITE,		/* the device writes to what it has */
 	OP_FORK,
@@ -87,7 +89,22 @@ size_t world_steps(struct step steps[WORLD_STEPS]);
  */
 bool world_step(const struct step *step, bool checks);
 
-/** world_hash() - two worlds with the same one go on alike */
+/** world_prove() - uhmm_mm_check(), and that nothing is lost or doubled */
+void world_prove(void);
+
+struct arena_copy;
+
+/** world_restore() - the world is what it was when @copy was made of it */
+void world_restore(const struct arena_copy *copy);
+
+/**
+ * world_hash() - two worlds with the same one go on alike
+ * That is, but for names: which program is number 0, which job comes first,
+ * which free page of a device is taken, and what pages hold. No value is written
+ * twice, so that whoever gets another page's bytes, or those of yesterday, is
+ * found out, whatever it was. Pages and devices are not exchanged: what goes over a range
+ * begins at its start, and devices differ in size.
+ */
 uint64_t world_hash(void);
 
 /** world_print() - the step in words, to standard error */

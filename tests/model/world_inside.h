@@ -8,6 +8,7 @@
 #include "fake_mm.h"
 #include "mm/page.h"
 #include "mm/restore.h"
+#include "arena.h"
 #include "world.h"
 
 #define JOBS 3
@@ -74,6 +75,9 @@ void world_apply(struct job *job);
 
 /** world_take_over() - a page that was disturbed is where the library has it */
 void world_take_over(int p, int v);
+
+/** world_follow_loose() - and so are those that a fork shares unprotected */
+void world_follow_loose(void);
 
 /** world_compare() - every page is what the model says */
 void world_compare(void);
