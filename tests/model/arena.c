@@ -36,10 +36,10 @@ void arena_restore(const struct arena_copy *copy)
 
 #else
 
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "unit.h"
 
@@ -70,10 +70,9 @@ static unsigned char *extra;
 static size_t extra_bytes;
 static bool is_open;
 
-/* Pages of the region that were touched, in the order that was found out. */
+/* Pages of the region that were touched, in that order. */
 static uint16_t touched[ARENA_PAGES];
 static unsigned int ntouched;
-static bool is_touched[ARENA_PAGES];
 
 struct arena_copy {
 	unsigned int npages;	/* of touched[] */
@@ -114,19 +113,33 @@ static unsigned char *page_at(unsigned int i)
 
 /* ---- copies ---- */
 
-static void find_touched(void)
+/* The page at @at is touched for the first time; or else it was a mistake, which
+ * happens again and ends the test. */
+static void touch(int sig, siginfo_t *info, void *context)
 {
-	static unsigned char in_core[ARENA_PAGES];
-	size_t n = (heap()->end + PAGE - 1) / PAGE;
+	unsigned char *at = info->si_addr;
 
-	unit_expect(mincore(region, n * PAGE, in_core) == 0);
-	for (size_t i = 0; i < n; i++) {
-		if (is_touched[i] || !(in_core[i] & 1))
-			continue;
-		is_touched[i] = true;
-		touched[ntouched++] = (uint16_t)i;
+	(void)context;
+	if (!is_ours(at) || ntouched == COPY_PAGES ||
+	    mprotect(region + (size_t)(at - region) / PAGE * PAGE, PAGE,
+		     PROT_READ | PROT_WRITE)) {
+		signal(sig, SIG_DFL);
+		return;
 	}
-	unit_expect(ntouched <= COPY_PAGES);
+	touched[ntouched++] = (uint16_t)((size_t)(at - region) / PAGE);
+}
+
+static void catch_touches(void)
+{
+	static unsigned char stack[64 << 10];
+	const stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	const struct sigaction action = {
+		.sa_sigaction = touch,
+		.sa_flags = SA_SIGINFO | SA_ONSTACK,
+	};
+
+	unit_expect(sigaltstack(&alternate, NULL) == 0);
+	unit_expect(sigaction(SIGSEGV, &action, NULL) == 0);
 }
 
 struct arena_copy *arena_copy_new(void)
@@ -148,7 +161,6 @@ void arena_copy_free(struct arena_copy *copy)
 
 void arena_save(struct arena_copy *copy)
 {
-	find_touched();
 	copy->npages = ntouched;
 	for (unsigned int i = 0; i < ntouched; i++)
 		memcpy(copy->page[i], page_at(i), PAGE);
@@ -157,7 +169,6 @@ void arena_save(struct arena_copy *copy)
 
 void arena_restore(const struct arena_copy *copy)
 {
-	find_touched();
 	for (unsigned int i = 0; i < copy->npages; i++)
 		memcpy(page_at(i), copy->page[i], PAGE);
 	/* touched since: it was zeros then */
@@ -169,11 +180,11 @@ void arena_restore(const struct arena_copy *copy)
 
 static void make_region(void)
 {
-	region = __real_mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
+	region = __real_mmap(NULL, ARENA_BYTES, PROT_NONE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
 			     0);
 	unit_expect(region != MAP_FAILED);
-	madvise(region, ARENA_BYTES, MADV_NOHUGEPAGE);
+	catch_touches();
 	heap()->end = PAGE;
 }
 
@@ -182,7 +193,6 @@ void arena_open(void *also, size_t bytes)
 	unit_expect(bytes <= ALSO_BYTES);
 	if (!region)
 		make_region();
-	find_touched();
 	for (unsigned int i = 0; i < ntouched; i++)
 		memset(page_at(i), 0, PAGE);
 	heap()->end = PAGE;

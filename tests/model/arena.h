@@ -6,7 +6,8 @@
  * wrapped by the linker): the store, device memory, pages, stacks of jobs that
  * stopped. A copy of the pages of it that were ever touched, and of struct
  * world, is a copy of the world; put back, it goes on from there, as often as
- * one likes. So a step is tried from a state without going there again.
+ * one likes. Pages are without access until they are touched, which a handler of
+ * SIGSEGV notes. So a step is tried from a state without going there again.
  * With a sanitizer, which keeps notes of memory elsewhere, nothing is wrapped
  * and nothing can be copied.
  */

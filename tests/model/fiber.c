@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* fiber.c - a task has a stack of its own (fake_task.h)
  *
- * In the place of tests/mm/fake_thread.c: the explorer begins the world anew
- * for every step it takes, and threads would be most of its time.
+ * In the place of tests/mm/fake_thread.c: a thread cannot be copied with the
+ * world (arena.h). A stack that was begun runs one task after the other.
+ * swapcontext() asks the kernel for the signal mask each time, which would be a
+ * third of what a step costs: where no sanitizer has to follow we jump.
  */
+#undef _FORTIFY_SOURCE	/* takes a jump to another stack for a mistake */
+#include <setjmp.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -20,6 +24,10 @@
 
 struct fiber {
 	ucontext_t ctx;
+#ifdef MODEL_COPIES
+	jmp_buf at;
+#endif
+	bool begun;
 	struct co_fiber san;
 	_Alignas(16) unsigned char stack[STACK_BYTES];
 };
@@ -27,8 +35,44 @@ struct fiber {
 /* Part of the world (arena.h). */
 static struct fiber *fibers;
 
-static ucontext_t main_ctx;
 static struct co_fiber main_san;
+
+#ifdef MODEL_COPIES
+
+static jmp_buf main_at;
+
+static void go_on(struct fiber *f)
+{
+	if (_setjmp(main_at))
+		return;
+	if (f->begun)
+		_longjmp(f->at, 1);
+	f->begun = true;
+	setcontext(&f->ctx);
+}
+
+static void go_back(struct fiber *f)
+{
+	if (!_setjmp(f->at))
+		_longjmp(main_at, 1);
+}
+
+#else
+
+static ucontext_t main_ctx;
+
+static void go_on(struct fiber *f)
+{
+	f->begun = true;
+	swapcontext(&main_ctx, &f->ctx);
+}
+
+static void go_back(struct fiber *f)
+{
+	swapcontext(&f->ctx, &main_ctx);
+}
+
+#endif
 
 static struct fiber *fiber_of(const struct fake_task *task)
 {
@@ -61,20 +105,36 @@ void fake_task_stop(struct fake_task *task)
 
 	task->tasks->current = NULL;
 	co_fiber_leave(&f->san, &main_san);
-	swapcontext(&f->ctx, &main_ctx);
+	go_back(f);
 	co_fiber_arrive(&f->san);
 }
 
-static struct fake_task *starting;
+static struct fake_task *beginning;
 
 static void run(void)
 {
-	struct fake_task *task = starting;
+	struct fake_task *task = beginning;
 
 	co_fiber_arrive(&fiber_of(task)->san);
-	task->fn(task->arg);
-	task->state = FAKE_TASK_DONE;
-	fake_task_stop(task);
+	for (;;) {
+		task->fn(task->arg);
+		task->state = FAKE_TASK_DONE;
+		fake_task_stop(task);
+	}
+}
+
+static void begin(struct fiber *f)
+{
+	/* the kernel writes to it, too, which is not how to touch memory first
+	 * here (arena.c) */
+	memset(&f->ctx, 0, sizeof(f->ctx));
+	getcontext(&f->ctx);
+	f->ctx.uc_stack.ss_sp = f->stack;
+	f->ctx.uc_stack.ss_size = sizeof(f->stack);
+	f->ctx.uc_link = NULL;
+	makecontext(&f->ctx, run, 0);
+	memset(&f->san, 0, sizeof(f->san));
+	co_fiber_create(&f->san, f->stack, sizeof(f->stack));
 }
 
 void fake_task_resume(struct fake_task *task)
@@ -84,7 +144,7 @@ void fake_task_resume(struct fake_task *task)
 	unit_expect(!task->tasks->current && task->state == FAKE_TASK_READY);
 	task->tasks->current = task;
 	co_fiber_leave(&main_san, &f->san);
-	swapcontext(&main_ctx, &f->ctx);
+	go_on(f);
 	co_fiber_arrive(&main_san);
 }
 
@@ -102,14 +162,9 @@ struct fake_task *fake_task_start(struct fake_tasks *t, void (*fn)(void *arg),
 	task->fn = fn;
 	task->arg = arg;
 	task->state = FAKE_TASK_READY;
-	getcontext(&f->ctx);
-	f->ctx.uc_stack.ss_sp = f->stack;
-	f->ctx.uc_stack.ss_size = sizeof(f->stack);
-	f->ctx.uc_link = NULL;
-	makecontext(&f->ctx, run, 0);
-	memset(&f->san, 0, sizeof(f->san));
-	co_fiber_create(&f->san, f->stack, sizeof(f->stack));
-	starting = task;
+	if (!f->begun)
+		begin(f);
+	beginning = task;
 	fake_task_resume(task);
 	return task;
 }
