@@ -40,8 +40,8 @@ static bool is_there(const struct job *job)
 	return fake && fake->mm == job->mm;
 }
 
-/* How much room there is the model does not know while others have something
- * in their hands. */
+/* How much room there is the model does not know when others had something in
+ * their hands meanwhile. */
 static void apply_exclusive(const struct job *job)
 {
 	const struct op *op = &job->op;
@@ -50,7 +50,7 @@ static void apply_exclusive(const struct job *job)
 	if (job->dirty)
 		return;
 	want = model_exclusive(&w.m, op->p, op->v, op->dev);
-	if (!world_under_way() || want == -EFAULT) {
+	if (!job->crowded || want == -EFAULT) {
 		expect_result(job, want);
 		return;
 	}
@@ -195,6 +195,24 @@ static int kin_of(int p, int v)
 	return number ? ++w.m.last_kin : 0;
 }
 
+/* Device page @dpfn is that of page @v of program @p. A page that was there and is
+ * on its way back, which the model will be told of later, is another one. */
+static int id_of(int p, int v, uhmm_dpfn_t dpfn)
+{
+	for (int q = 0; q < MODEL_PROCS; q++)
+		for (int u = 0; u < MODEL_PAGES && w.m.proc[q].alive; u++) {
+			uhmm_softleaf_t leaf = world_leaf(q, u);
+
+			if ((q == p && u == v) ||
+			    w.m.proc[q].page[u].id != (int)dpfn.val ||
+			    (uhmm_softleaf_has_dpfn(leaf) &&
+			     uhmm_softleaf_to_dpfn(leaf).val == dpfn.val))
+				continue;
+			w.m.proc[q].page[u].id = ++w.m.last_id;
+		}
+	return (int)dpfn.val;
+}
+
 /* A page that others disturbed: it is where the library has it. */
 void world_take_over(int p, int v)
 {
@@ -207,12 +225,12 @@ void world_take_over(int p, int v)
 	page->kin = kin_of(p, v);
 	if (page->where == MODEL_DEV) {
 		page->dev = world_device(uhmm_softleaf_to_dpfn(leaf));
-		page->id = (int)uhmm_softleaf_to_dpfn(leaf).val;
+		page->id = id_of(p, v, uhmm_softleaf_to_dpfn(leaf));
 		page->write = uhmm_softleaf_is_device_private_write(leaf);
 		page->alone = uhmm_softleaf_bits(leaf) &
 			      UHMM_SOFTLEAF_EXCLUSIVE;
 	} else if (page->where == MODEL_EXCLUSIVE) {
-		page->id = (int)uhmm_softleaf_to_dpfn(leaf).val;
+		page->id = id_of(p, v, uhmm_softleaf_to_dpfn(leaf));
 		page->write = page->alone =
 			uhmm_page_mapcount(&w.f.core.store,
 					   uhmm_softleaf_to_dpfn(leaf)) == 1;

@@ -285,7 +285,8 @@ static void add_job(const struct job *job)
 	add((uint64_t)op->kind << 48 | (uint64_t)h.place[op->p] << 40 |
 	    (uint64_t)op->v << 32 | (uint64_t)op->n << 24 |
 	    (uint64_t)op->dev << 16 | (uint64_t)op->rights << 8 | op->failure);
-	add((uint64_t)job->task->state << 32 | job->phase << 1 |
+	add((uint64_t)job->task->state << 32 | job->phase << 2 |
+	    (uint64_t)(job->crowded && op->kind == OP_EXCLUSIVE) << 1 |
 	    (mm && mm->mm == job->mm));
 	add(pages_word(job->concern) << 16 | pages_word(job->dirty));
 	add((uint64_t)job->at.op << 32 | job->at.flags);

@@ -140,6 +140,15 @@ static unsigned int with_sharers(unsigned int pages, bool all)
 	return pages | told;
 }
 
+static unsigned int pages_of(int p)
+{
+	unsigned int pages = 0;
+
+	for (int v = 0; v < MODEL_PAGES; v++)
+		pages |= world_bit(p, v);
+	return pages;
+}
+
 unsigned int world_concern(const struct op *op)
 {
 	unsigned int pages = 0;
@@ -150,10 +159,11 @@ unsigned int world_concern(const struct op *op)
 	case OP_FORK:
 		return ALL_PAGES;
 	case OP_EXIT:
+		return with_sharers(pages_of(op->p), false);
 	case OP_REMAP:
-		for (int v = 0; v < MODEL_PAGES; v++)
-			pages |= world_bit(op->p, v);
-		return with_sharers(pages, false);
+		/* mirrors are told of the place it comes to, too */
+		pages = pages_of(op->p);
+		return with_sharers(pages, false) == pages ? pages : ALL_PAGES;
 	default:
 		for (int v = op->v; v < op->v + op->n; v++)
 			pages |= world_bit(op->p, v);
@@ -168,8 +178,10 @@ static void disturb(struct job *job)
 	for (int i = 0; i < JOBS; i++) {
 		struct job *other = &w.job[i];
 
-		if (!other->used || other == job ||
-		    !(other->concern & job->concern))
+		if (!other->used || other == job)
+			continue;
+		other->crowded = job->crowded = true;
+		if (!(other->concern & job->concern))
 			continue;
 		other->concern |= job->concern;
 		job->concern = other->concern;

@@ -23,6 +23,7 @@ struct job {
 	struct fake_mm *program;
 	unsigned int concern;	/* bits of pages it is about */
 	unsigned int dirty;	/* of these, others were about, too */
+	bool crowded;		/* others were about anything meanwhile */
 	int result;
 	bool given[MODEL_PAGES]; /* the driver had a page for it */
 	unsigned int phase;	/* of a migration */
