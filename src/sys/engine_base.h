@@ -61,6 +61,8 @@ struct uhmm_engine {
 	uint64_t memfd_device;	/* uhmm_memfs_kernels(), 0: not asked yet */
 	bool populate;		/* the kernel has MADV_POPULATE_* */
 	bool no_zero_page;	/* who reads an empty page gets one of his own */
+	struct uhmm_range thp_asked;	/* ... a mapping, and may it have huge */
+	bool thp;			/* pages? */
 	unsigned int turning;	/* who makes such pages the zero page now */
 	bool collapses;		/* and MADV_COLLAPSE */
 	bool advise_by_hands;	/* it is not for us to ask for that */

@@ -256,17 +256,26 @@ static int turn(struct uhmm_engine *e, struct uhmm_range r)
 	return err;
 }
 
-/* May a fault in @vma map a huge page? In memory that waits for us none does. */
-static bool may_be_huge(const struct uhmm_engine *e, const struct uhmm_vma *vma)
+/* May a fault in @vma map a huge page? In memory that waits for us none does. The
+ * last answer is kept, for to ask takes long; what was trapped of a mapping since
+ * is a part of what it was about. */
+static bool may_be_huge(struct uhmm_engine *e, const struct uhmm_vma *vma)
 {
 	uint64_t unit = uhmm_pmd_npages();
 	uint64_t first = (vma->range.start.val + unit - 1) & -unit;
 	struct uhmm_smaps smaps;
 
-	return first + unit <= vma->range.end.val &&
-	       !uhmm_smaps_find(e->maps.fd, uhmm_addr_of(vma->range.start),
-				uhmm_addr_of(vma->range.end), &smaps) &&
-	       smaps.thp;
+	if (first + unit > vma->range.end.val)
+		return false;
+	if (!uhmm_range_has(e->thp_asked, vma->range.start)) {
+		e->thp = !uhmm_smaps_find(e->maps.fd,
+					  uhmm_addr_of(vma->range.start),
+					  uhmm_addr_of(vma->range.end),
+					  &smaps) &&
+			 smaps.thp;
+		e->thp_asked = vma->range;
+	}
+	return e->thp;
 }
 
 static bool is_private(const struct uhmm_vma *vma)

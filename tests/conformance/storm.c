@@ -205,7 +205,8 @@ static void *work(void *arg)
 	};
 	struct thread *t = arg;
 
-	while (probe_now_ns() < until_ns) {
+	/* on a busy machine the last may begin when it is over */
+	while (probe_now_ns() < until_ns || !t->rounds) {
 		if (t->number % 32 == 31)
 			forks(t);
 		else
@@ -255,7 +256,6 @@ int main(int argc, char **argv)
 		begin(&threads[i], i);
 	for (unsigned int i = 0; i < NTHREADS; i++) {
 		CHECK(!pthread_join(threads[i].id, NULL), "thread %u", i);
-		CHECK(threads[i].rounds > 0, "thread %u did nothing", i);
 		rounds += threads[i].rounds;
 	}
 	ask_the_daemon();
