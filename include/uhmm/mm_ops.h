@@ -180,7 +180,8 @@ struct uhmm_mm_ops {
 	 * pages leave the CPU. run[i].done says how far each came, and
 	 * run[i].error why no farther (-EAGAIN is one why); pages past it are
 	 * where they were.
-	 * Return: 0 when all were tried (look at each run); -ESRCH
+	 * Return: 0 when all were tried; -ESRCH, of what was tried before all
+	 * of this is true, too
 	 */
 	int (*take)(void *ctx, struct uhmm_run *run, unsigned int nruns);
 

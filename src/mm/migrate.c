@@ -116,21 +116,21 @@ static uint64_t note_taken(struct uhmm_migrate_vma *args,
 	return run->done + 1;
 }
 
-/* Take what can be taken, or some of it. Return: pages of which it is known
- * now whether they go; 0: none is left, or nothing came of it */
+/* Take what can be taken, or some of it. Of a program that ended meanwhile a
+ * child may have what it had: what did leave counts. Return: pages of which it is
+ * known now whether they go; 0: none is left, or nothing came of it */
 static uint64_t take_some(struct uhmm_migrate_vma *args, bool *left)
 {
 	struct uhmm_run run[NRUNS];
 	unsigned int nruns = 0;
 	uint64_t i = 0, known = 0;
+	int err = 0;
 
 	while (nruns < NRUNS && next_run(args, &i, &run[nruns]))
 		nruns++;
-	*left = nruns > 0;
-	if (!nruns || args->mm->ops->take(args->mm->ops_ctx, run, nruns)) {
-		*left = false;
-		return 0;
-	}
+	if (nruns)
+		err = args->mm->ops->take(args->mm->ops_ctx, run, nruns);
+	*left = nruns && !err;
 	for (unsigned int k = 0; k < nruns; k++)
 		known += note_taken(args, &run[k]);
 	return known;

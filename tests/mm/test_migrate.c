@@ -367,7 +367,50 @@ START_TEST(test_migrate_vma_both_ways_at_once)
 }
 END_TEST
 
-UNIT_RIG_MAIN("migrate", UNIT_TABLE(test_migrate_vma_setup_each_kind, kinds),
+static struct fake_mm *born;
+
+static void fork_and_exit(void *arg)
+{
+	(void)arg;
+	born = fake_raw_fork(rig.m);
+	fake_exit(rig.m);
+}
+
+static const struct {
+	enum fake_op op;
+	bool after;
+} ends_at[] = {
+	{ FAKE_TRAP, true }, { FAKE_TAKE, false }, { FAKE_TAKE_PAGE, false },
+	{ FAKE_ZAP, false }, { FAKE_TAKE, true },
+};
+
+/* The program ends while its pages leave, and a child has what it had: where a
+ * page had left already that is on the device. S1.8 */
+START_TEST(test_child_of_one_that_ended_meanwhile)
+{
+	struct uhmm_mm *mm = rig.m->mm;
+	struct trip t;
+
+	fake_map(rig.m, RIG_VPN, 4, &fake_rw);
+	fake_put(rig.m, RIG_VPN, 4, 1);
+	uhmm_mm_get(mm);
+	trip_init(&t, rig.m, RIG_VPN, 4, UHMM_MIGRATE_VMA_SELECT_SYSTEM);
+	if (ends_at[_i].after)
+		fake_after(&rig.f, ends_at[_i].op, 1, fork_and_exit, NULL);
+	else
+		fake_before(&rig.f, ends_at[_i].op, 1, fork_and_exit, NULL);
+	if (!uhmm_migrate_vma_setup(&t.args)) {
+		trip_alloc_all(&t);
+		trip_end(&t);
+	}
+	uhmm_mm_put(mm);
+	fake_expect(born, RIG_VPN, 4, 1);
+	fake_check_idle(&rig.f);
+}
+END_TEST
+
+UNIT_RIG_MAIN("migrate", UNIT_TABLE(test_child_of_one_that_ended_meanwhile, ends_at),
+	      UNIT_TABLE(test_migrate_vma_setup_each_kind, kinds),
 	      UNIT_TABLE(test_migrate_vma_without_destination_each_kind, kinds),
 	      UNIT_TABLE(test_migrate_vma_setup_refuses, refused),
 	      UNIT_TEST(test_migrate_vma_setup_two_mappings),
