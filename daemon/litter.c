@@ -43,14 +43,23 @@ static bool is_time(const struct session *s)
 	       uhmm_engine_held(s->engine) > entries + free_most;
 }
 
+static uint64_t amount(const struct session *s)
+{
+	return uhmm_engine_litter(s->engine) + uhmm_engine_held(s->engine);
+}
+
+/* Who looked meanwhile was sent away: if it went well, look again. */
 static void clean(void *arg)
 {
 	struct session *s = arg;
+	uint64_t before = amount(s);
 	int err = uhmm_engine_clean(s->engine, lives, s);
 
 	if (err && err != -ESRCH)
 		co_yield_until(co_now_ns() + REST_NS);
 	s->cleaning = false;
+	if (!err && amount(s) < before)
+		litter_look(s);
 	session_put(s);
 }
 
