@@ -175,7 +175,8 @@ echo "uname: $(uname -srm), $(nproc) CPUs, $(gcc --version | head -n 1)"
 sanitizers=(asan tsan) dev_args=() sanitizer_args=(-LE '^(check|kernel)$')
 memory=$(memory_us)
 if [ "$memory" -gt 120000 ] && [ "${UHMM_TEST_ALL:-0}" = 0 ]; then
-	slow='check\.tidy|bench_figures|probe_hammer|probe_exclusive_(all|many)'
+	slow='check\.tidy|bench_figures|programs\.python3|probe_hammer'
+	slow+='|probe_exclusive_(all|many)|golden\.together\.uring'
 	slow+='|golden\.(together|fixed|gen-[a-z]*)\.copy\..*|golden\.together'
 	slow+='|golden\.hand\.(epoll|copy\.uring)'
 	dev_args=(-E "^($slow)(\.(epoll|copy\..*))?\$")
