@@ -24,7 +24,7 @@ static uint64_t word_of(const volatile unsigned char *page)
 	return word;
 }
 
-bool uhmm_kernel_maps_zero_page(void)
+static bool try_out(void)
 {
 	int saved = errno;
 	volatile unsigned char *page =
@@ -39,4 +39,13 @@ bool uhmm_kernel_maps_zero_page(void)
 	}
 	errno = saved;
 	return !own;
+}
+
+bool uhmm_kernel_maps_zero_page(void)
+{
+	static _Atomic enum { NOT_KNOWN, NO, YES } answer;
+
+	if (answer == NOT_KNOWN)
+		answer = try_out() ? YES : NO;
+	return answer == YES;
 }

@@ -8,7 +8,7 @@
 /**
  * uhmm_kernel_maps_zero_page() - does who only reads an empty page of private
  * memory get the zero page? Else it is a page of his own, as if he had written
- * (guests of some hypervisors). Tried out; true where that cannot be seen.
+ * (guests of some hypervisors). Tried out, once; true where that cannot be seen.
  */
 bool uhmm_kernel_maps_zero_page(void);
 
