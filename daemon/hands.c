@@ -224,7 +224,6 @@ static int call_someone(struct session *s, unsigned int op,
 
 	if (agent)
 		op = UHMM_ENGINE_ZAP;
-
 	if (s->state == SESSION_DEAD)
 		return -ESRCH;
 	if (!ch)

@@ -177,7 +177,7 @@ memory=$(memory_us)
 if [ "$memory" -gt 120000 ] && [ "${UHMM_TEST_ALL:-0}" = 0 ]; then
 	slow='check\.tidy|bench_figures|programs\.python3|probe_hammer'
 	slow+='|probe_exclusive_(all|many)|golden\.together\.uring'
-	slow+='|golden\.(together|fixed|gen-[a-z]*)\.copy\..*|golden\.together'
+	slow+='|golden\.(together|fixed|gen-[a-z]*)\.copy\..*'
 	slow+='|golden\.hand\.(epoll|copy\.uring)'
 	dev_args=(-E "^($slow)(\.(epoll|copy\..*))?\$")
 	sanitizers=(asan) sanitizer_args=(-L '^(unit|fuzz)$')

@@ -264,6 +264,21 @@ int uhmm_engine_op_unprotect(void *ctx, struct uhmm_range r)
 	return err == -ENOENT ? 0 : err;
 }
 
+int uhmm_engine_register(struct uhmm_engine *e, struct uhmm_range r,
+			 uint64_t *ioctls)
+{
+	int err = uhmm_uffd_register(e->fds.uffd, r,
+				     UFFDIO_REGISTER_MODE_MISSING |
+					     UFFDIO_REGISTER_MODE_WP,
+				     ioctls);
+
+	if (err)
+		return uhmm_engine_mm_error(e, err);
+	uhmm_trapset_add(&e->trapped, r);
+	uhmm_trapset_remove(&e->watched, r);
+	return 0;
+}
+
 /* The kernel wakes who waits for a missing page, but not who waits to write a
  * protected one. */
 static int unregister_piece(struct uhmm_engine *e, struct uhmm_range r)

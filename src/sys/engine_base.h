@@ -85,9 +85,17 @@ UHMM_CHECKED int uhmm_engine_ask_hands(struct uhmm_engine *e, unsigned int op,
 struct uhmm_range uhmm_engine_widen(struct uhmm_range r,
 				    const struct uhmm_vma *vma);
 
+/** uhmm_engine_turns_zeros() - does the kernel map no zero page, so that pages of
+ *  zeros are made it (op_look)? The kernel's own accesses have to wait for us. */
+static inline bool uhmm_engine_turns_zeros(const struct uhmm_engine *e)
+{
+	return e->no_zero_page && !e->env.user_mode_only;
+}
+
 /**
- * uhmm_engine_see_zeros() - where the kernel maps no zero page: UHMM_PTE_ZERO for those pages of
- * @r that are nothing but zeros, in memory that is neither trapped nor watched
+ * uhmm_engine_see_zeros() - where the kernel maps no zero page: UHMM_PTE_ZERO for
+ * those pages of @r that are nothing but zeros, in memory that no device has
+ * looked at
  * @pte: of each page, as scanned
  */
 void uhmm_engine_see_zeros(struct uhmm_engine *e, struct uhmm_range r,
@@ -151,6 +159,15 @@ UHMM_CHECKED int uhmm_engine_fill_error(struct uhmm_engine *e, int err,
  */
 UHMM_CHECKED int uhmm_engine_writeprotect(struct uhmm_engine *e,
 					  struct uhmm_range r, uint64_t mode);
+
+/**
+ * uhmm_engine_register() - @r is trapped, and not only watched: registered for
+ * missing pages and write protection. Room in e->trapped is reserved.
+ * @ioctls: (out) that work there, or NULL
+ * Return: 0; what the kernel says; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_register(struct uhmm_engine *e,
+				      struct uhmm_range r, uint64_t *ioctls);
 
 /**
  * uhmm_engine_unregister() - what @set, one of the two, has of @r is ordinary

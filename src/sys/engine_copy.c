@@ -37,14 +37,10 @@
 static int register_range(struct uhmm_engine *e, struct uhmm_range r)
 {
 	uint64_t ioctls;
-	int err = uhmm_uffd_register(e->fds.uffd, r,
-				     UFFDIO_REGISTER_MODE_MISSING |
-				     UFFDIO_REGISTER_MODE_WP, &ioctls);
+	int err = uhmm_engine_register(e, r, &ioctls);
 
 	if (err)
-		return uhmm_engine_mm_error(e, err);
-	uhmm_trapset_add(&e->trapped, r);
-	uhmm_trapset_remove(&e->watched, r);
+		return err;
 	if (ioctls & (UINT64_C(1) << _UFFDIO_WRITEPROTECT))
 		return 0;
 	err = uhmm_engine_op_untrap(e, r);
@@ -58,7 +54,7 @@ int uhmm_engine_copy_trap(void *ctx, struct uhmm_range r)
 	int err = 0;
 
 	e->stats.traps++;
-	if (e->no_zero_page && !e->env.user_mode_only)
+	if (uhmm_engine_turns_zeros(e))
 		err = uhmm_engine_op_look(e, r);
 	if (err)
 		return err;

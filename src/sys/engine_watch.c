@@ -189,7 +189,7 @@ int uhmm_engine_op_relax(void *ctx, struct uhmm_range r)
 	struct uhmm_range rest = r;
 	struct uhmm_range piece;
 
-	if (e->no_zero_page && !e->env.user_mode_only)
+	if (uhmm_engine_turns_zeros(e))
 		return 0;
 	while (!e->kept && uhmm_trapset_next(&e->trapped, rest, &piece)) {
 		if (relax_piece(e, piece) == -ESRCH)
@@ -278,15 +278,6 @@ int uhmm_engine_join(struct uhmm_engine *engine, struct uhmm_range r)
 	err = uhmm_trapset_reserve(&engine->trapped);
 	if (err)
 		return err;
-	err = uhmm_uffd_register(engine->fds.uffd, r,
-				 UFFDIO_REGISTER_MODE_MISSING |
-					 UFFDIO_REGISTER_MODE_WP,
-				 NULL);
-	if (err) {
-		err = uhmm_engine_mm_error(engine, err);
-		return err == -ESRCH ? err : 0;
-	}
-	uhmm_trapset_add(&engine->trapped, r);
-	uhmm_trapset_remove(&engine->watched, r);
-	return 0;
+	err = uhmm_engine_register(engine, r, NULL);
+	return err == -ESRCH ? err : 0;
 }

@@ -98,18 +98,12 @@ static uint64_t see_huge(struct uhmm_engine *e, struct uhmm_range r,
 	return npages;
 }
 
-/* The kernel's own accesses have to wait for us. */
-static bool can_turn(const struct uhmm_engine *e)
-{
-	return e->no_zero_page && !e->env.user_mode_only;
-}
-
 /* Has a device looked at it? */
 static bool is_known(const struct uhmm_engine *e, uhmm_vpn_t vpn)
 {
 	return uhmm_trapset_has(&e->trapped, vpn) ||
 	       uhmm_trapset_has(&e->fenceable, vpn) ||
-	       (!can_turn(e) && uhmm_trapset_has(&e->watched, vpn));
+	       (!uhmm_engine_turns_zeros(e) && uhmm_trapset_has(&e->watched, vpn));
 }
 
 /* May it be one that was only read? */
@@ -289,14 +283,9 @@ static int trap_piece(struct uhmm_engine *e, struct uhmm_range r)
 	int err = uhmm_trapset_reserve(&e->trapped);
 
 	if (!err)
-		err = uhmm_uffd_register(e->fds.uffd, r,
-					 UFFDIO_REGISTER_MODE_MISSING |
-						 UFFDIO_REGISTER_MODE_WP,
-					 NULL);
+		err = uhmm_engine_register(e, r, NULL);
 	if (err)
-		return uhmm_engine_mm_error(e, err);
-	uhmm_trapset_add(&e->trapped, r);
-	uhmm_trapset_remove(&e->watched, r);
+		return err;
 	e->turning++;
 	err = turn(e, r);
 	e->turning--;
@@ -332,7 +321,7 @@ int uhmm_engine_op_look(void *ctx, struct uhmm_range r)
 	int err = 0;
 
 	(void)uhmm_engine_wait_zeros(e);
-	while (can_turn(e) && !err && rest.start.val < rest.end.val) {
+	while (uhmm_engine_turns_zeros(e) && !err && rest.start.val < rest.end.val) {
 		struct uhmm_range part;
 
 		err = uhmm_maps_find(&e->maps, rest.start, &vma);
