@@ -48,15 +48,22 @@ static bool is_agents(unsigned int op)
 	return op == UHMM_ENGINE_RESERVE || op == UHMM_ENGINE_SWEEP;
 }
 
+/* The channel of the request we serve, if it is one of @s. */
+static struct channel *callers(const struct session *s)
+{
+	struct request *rq = co_local();
+
+	return rq && rq->ch->session == s && is_usable(rq->ch) ? rq->ch : NULL;
+}
+
 /* Whose hands? The caller's own, unless only the agent's will do, or the agent's.
  * NULL: nobody's (yields). */
 static struct channel *choose(struct session *s, bool agent)
 {
 	uint64_t deadline = co_now_ns() + AGENT_WAIT_NS;
-	struct request *rq = co_local();
 
-	if (!agent && rq && rq->ch->session == s && is_usable(rq->ch))
-		return rq->ch;
+	if (!agent && callers(s))
+		return callers(s);
 	while (session_is_open(s) && !is_usable(s->agent))
 		if (!co_queue_wait(&s->agent_came, deadline) &&
 		    !is_usable(s->agent))
@@ -129,6 +136,12 @@ static void add(struct uhmm_wire_msg *msg, struct uhmm_range r)
 	};
 }
 
+/* Do pages count, in every second range? */
+static bool is_by_pages(uint32_t op)
+{
+	return op == UHMM_HANDS_MOVE || op == UHMM_HANDS_COPY;
+}
+
 /* Send @msg and wait. Return: what the program says; -EPIPE it hung up
  * (yields) */
 static int ask(struct session *s, struct channel *ch,
@@ -141,8 +154,8 @@ static int ask(struct session *s, struct channel *ch,
 	h->answered = false;
 	h->nranges = msg->body.hands.nranges;
 	h->npages = 0;
-	for (uint32_t i = 1; msg->body.hands.op == UHMM_HANDS_MOVE &&
-			     i < h->nranges; i += 2)
+	for (uint32_t i = 1; is_by_pages(msg->body.hands.op) && i < h->nranges;
+	     i += 2)
 		h->npages += msg->body.hands.range[i].bytes /
 			     uhmm_page_bytes();
 	h->moved = 0;
@@ -275,6 +288,29 @@ int hands_move(void *ctx, struct uhmm_range open,
 	if (s->state == SESSION_DEAD)
 		return -ESRCH;
 	return err == -EPIPE ? -ENOSYS : err;
+}
+
+uint64_t hands_copy(struct session *s, uint64_t from, uint64_t to,
+		    uint64_t npages)
+{
+	struct uhmm_wire_msg msg;
+	struct channel *ch = callers(s);
+	uint64_t copied = 0;
+
+	if (!ch || !seize(ch))
+		return 0;
+	s->d->stats.hands_calls++;
+	uhmm_wire_init(&msg, UHMM_WIRE_hands, 0, false);
+	msg.body.hands.op = UHMM_HANDS_COPY;
+	msg.body.hands.nranges = 2;
+	msg.body.hands.range[0] = (struct uhmm_wire_range){
+		from, uhmm_bytes_of(npages) };
+	msg.body.hands.range[1] = (struct uhmm_wire_range){
+		to, uhmm_bytes_of(npages) };
+	if (!ask(s, ch, &msg))
+		copied = ch->hands.moved;
+	let_go(ch);
+	return copied;
 }
 
 /* What the program says went wrong. It cannot say that it is gone. */

@@ -18,6 +18,7 @@
 #include <uhmm/types.h>
 
 struct channel;
+struct session;
 struct uhmm_engine_move;
 struct uhmm_wire_msg;
 
@@ -32,6 +33,15 @@ UHMM_CHECKED int hands_call(void *ctx, unsigned int op,
 UHMM_CHECKED int hands_move(void *ctx, struct uhmm_range open,
 			    const struct uhmm_engine_move *m, unsigned int n,
 			    uint64_t *moved);
+
+/**
+ * hands_copy() - (yields) the thread of @s whose request this is copies @npages
+ * pages from @from, which may be in the window, to @to, any address
+ * Return: pages copied, fewer where one of them cannot be accessed, or nobody of
+ * @s waits for us
+ */
+uint64_t hands_copy(struct session *s, uint64_t from, uint64_t to,
+		    uint64_t npages);
 
 /** hands_answer() - @msg came on @ch. Return: false: nobody asked */
 bool hands_answer(struct channel *ch, const struct uhmm_wire_msg *msg);

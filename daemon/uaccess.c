@@ -6,6 +6,7 @@
 
 #include <uhmm/cpu_fault.h>
 
+#include "hands.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "sys/procmem.h"
@@ -144,10 +145,53 @@ static int copy_to(struct uhmm_user *user, uint64_t addr, const void *from,
 	return copy_all(&c);
 }
 
+/* ---- by the caller's own thread ---- */
+
+/* Is what happens to each of these pages told? Then the caller does not stop for
+ * anybody but us there. */
+static bool is_told(const struct uhmm_mm *mm, struct uhmm_range r)
+{
+	struct uhmm_range piece;
+
+	while (uhmm_range_npages(r) &&
+	       mm->ops->next_watched(mm->ops_ctx, r, &piece) &&
+	       piece.start.val == r.start.val)
+		r.start = piece.end;
+	return !uhmm_range_npages(r);
+}
+
+static uint64_t copy_pages(struct uhmm_user *user, uint64_t addr,
+			   uhmm_vpn_t vpn, uint64_t npages, bool write)
+{
+	struct session *s = session_of(user);
+	uint64_t at = uhmm_addr_of(vpn);
+
+	if (addr + uhmm_bytes_of(npages) < addr || s->mm->gone ||
+	    !is_told(s->mm, uhmm_range_of(vpn, npages)))
+		return 0;
+	return write ? hands_copy(s, addr, at, npages) :
+		       hands_copy(s, at, addr, npages);
+}
+
+static uint64_t copy_device(struct uhmm_user *user, uint64_t addr,
+			    uhmm_dpfn_t dpfn, uint64_t npages)
+{
+	struct session *s = session_of(user);
+	uhmm_vpn_t place;
+	uint64_t n = uhmm_engine_in_window(s->engine, dpfn, npages, &place);
+
+	if (!n || addr + uhmm_bytes_of(n) < addr)
+		return 0;
+	n = hands_copy(s, uhmm_addr_of(place), addr, n);
+	return uhmm_engine_in_window(s->engine, dpfn, n, &place);
+}
+
 void uaccess_init(struct uaccess *ua, struct session *s)
 {
 	ua->user.mm = s->mm;
 	ua->user.copy_from = copy_from;
 	ua->user.copy_to = copy_to;
+	ua->user.copy_pages = copy_pages;
+	ua->user.copy_device = copy_device;
 	ua->s = s;
 }

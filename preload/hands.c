@@ -94,6 +94,17 @@ static void note_moves(const struct uhmm_msg_hands *h)
 	}
 }
 
+static long copy(const struct uhmm_msg_hands *h,
+		 struct uhmm_msg_hands_reply *reply)
+{
+	const uint64_t page_bytes = getauxval(AT_PAGESZ);
+
+	reply->done = 2;
+	reply->moved = (uint32_t)(uhmm_window_copy(&h->range[0], &h->range[1]) /
+				  page_bytes);
+	return 0;
+}
+
 int uhmm_hands_serve(int sock, int uffd, struct uhmm_wire_msg *msg)
 {
 	const struct uhmm_msg_hands *h = &msg->body.hands;
@@ -103,6 +114,8 @@ int uhmm_hands_serve(int sock, int uffd, struct uhmm_wire_msg *msg)
 	if (h->op == UHMM_HANDS_MOVE && uffd >= 0) {
 		note_moves(h);
 		ret = uhmm_window_move(uffd, h, &reply);
+	} else if (h->op == UHMM_HANDS_COPY) {
+		ret = uffd < 0 ? copy(h, &reply) : -ENOSYS;
 	} else if (uffd >= 0 || !is_agents(h->op)) {
 		reply.done = do_all(h, &ret);
 	}

@@ -14,6 +14,24 @@ static struct {
 					 * the agent's table, gone with it */
 } window;
 
+/* Held while the agent has a part of the window open, and while anybody changes
+ * its protection: who closes what another has just opened breaks a move. Never
+ * held across what waits for the daemon, and its holders have their signals
+ * blocked. */
+static atomic_flag changing = ATOMIC_FLAG_INIT;
+
+static void lock(void)
+{
+	while (atomic_flag_test_and_set_explicit(&changing,
+						 memory_order_acquire))
+		(void)uhmm_sys0(SYS_sched_yield);
+}
+
+static void unlock(void)
+{
+	atomic_flag_clear_explicit(&changing, memory_order_release);
+}
+
 static bool is_in(const struct uhmm_wire_range *r, uint64_t start, uint64_t end)
 {
 	return start >= r->addr && end <= r->addr + r->bytes;
@@ -25,9 +43,15 @@ bool uhmm_window_has(uint64_t start, uint64_t end)
 	       is_in(&window.bin, start, end);
 }
 
-void uhmm_window_forget(void)
+static void clear(void)
 {
 	window.range = window.bin = (struct uhmm_wire_range){ 0 };
+}
+
+void uhmm_window_forget(void)
+{
+	clear();
+	unlock();	/* it may have been another thread's at the fork */
 }
 
 /* ---- make it ---- */
@@ -121,7 +145,7 @@ long uhmm_window_reserve(const struct uhmm_wire_range *r)
 	/* those of an earlier session are not registered now */
 	unmap(&window.range);
 	unmap(&window.bin);
-	uhmm_window_forget();
+	clear();
 	ret = map(r, PROT_NONE, "uhmm window");
 	if (ret < 0)
 		return ret;
@@ -130,7 +154,7 @@ long uhmm_window_reserve(const struct uhmm_wire_range *r)
 	ret = make_bin(r->addr + r->bytes);
 	if (ret < 0) {
 		unmap(r);
-		uhmm_window_forget();
+		clear();
 		return ret;
 	}
 	window.range = *r;
@@ -205,14 +229,32 @@ static long sweep(uint64_t addr, uint64_t bytes)
 	return ret;
 }
 
+/* A part of the window is this thread's, to read and write. Return: -errno */
+static long open_window(const struct uhmm_wire_range *r)
+{
+	long ret;
+
+	lock();
+	ret = protect(r, PROT_READ | PROT_WRITE);
+	if (ret < 0)
+		unlock();
+	return ret;
+}
+
+static void close_window(const struct uhmm_wire_range *r)
+{
+	(void)protect(r, PROT_NONE);
+	unlock();
+}
+
 long uhmm_window_sweep(const struct uhmm_wire_range *r)
 {
-	long ret = protect(r, PROT_READ | PROT_WRITE);
+	long ret = open_window(r);
 
 	if (ret < 0)
 		return ret;
 	ret = sweep(r->addr, r->bytes);
-	(void)protect(r, PROT_NONE);
+	close_window(r);
 	return ret;
 }
 
@@ -236,7 +278,7 @@ long uhmm_window_move(int uffd, const struct uhmm_msg_hands *h,
 {
 	const uint64_t page_bytes = getauxval(AT_PAGESZ);
 	uint32_t i = 1, moved = 0;
-	long ret = protect(&h->range[0], PROT_READ | PROT_WRITE);
+	long ret = open_window(&h->range[0]);
 
 	if (ret < 0)
 		return ret;
@@ -248,8 +290,45 @@ long uhmm_window_move(int uffd, const struct uhmm_msg_hands *h,
 		if (ret == 0)
 			i += 2;
 	}
-	(void)protect(&h->range[0], PROT_NONE);
+	close_window(&h->range[0]);
 	reply->done = i;
 	reply->moved = moved;
 	return ret;
+}
+
+/* ---- read it ---- */
+
+/* While it is read the agent may open and close it: then the copy ends there. */
+static void let_read(const struct uhmm_wire_range *r, int prot)
+{
+	lock();
+	(void)protect(r, prot);
+	unlock();
+}
+
+/* Bytes copied from the start of @from on. */
+static uint64_t copy(const struct uhmm_wire_range *from,
+		     const struct uhmm_wire_range *to)
+{
+	const struct iovec remote = { (void *)from->addr, from->bytes };
+	const struct iovec local = { (void *)to->addr, to->bytes };
+	long pid = uhmm_sys0(SYS_getpid);
+	long ret = uhmm_sys6(SYS_process_vm_readv, pid, uhmm_ptr(&local), 1,
+			     uhmm_ptr(&remote), 1, 0);
+
+	return ret > 0 ? (uint64_t)ret : 0;
+}
+
+uint64_t uhmm_window_copy(const struct uhmm_wire_range *from,
+			  const struct uhmm_wire_range *to)
+{
+	bool inside = uhmm_window_has(from->addr, from->addr + from->bytes);
+	uint64_t bytes;
+
+	if (inside)
+		let_read(from, PROT_READ);
+	bytes = copy(from, to);
+	if (inside)
+		let_read(from, PROT_NONE);
+	return bytes;
 }

@@ -11,8 +11,11 @@
  * The bin is registered with a userfaultfd of its own, without events, because
  * a target of UFFDIO_MOVE must be with one.
  *
- * The agent alone calls these, and it has the descriptors in a table of its
- * own. No TLS here.
+ * To hand data of the device over costs least where the program copies it, so a
+ * thread that waits for it may be asked to: then the part is open for reading.
+ *
+ * The agent alone calls these but for uhmm_window_copy(), and it has the
+ * descriptors in a table of its own. No TLS here. Signals are blocked.
  */
 #ifndef UHMM_PRELOAD_WINDOW_H
 #define UHMM_PRELOAD_WINDOW_H
@@ -43,5 +46,13 @@ UHMM_CHECKED long uhmm_window_sweep(const struct uhmm_wire_range *r);
  */
 UHMM_CHECKED long uhmm_window_move(int uffd, const struct uhmm_msg_hands *h,
 				   struct uhmm_msg_hands_reply *reply);
+
+/**
+ * uhmm_window_copy() - the bytes of @from, in the window or not, to @to, which is
+ * as long and is not; on any thread but the agent's
+ * Return: bytes copied, fewer where one of them cannot be accessed
+ */
+uint64_t uhmm_window_copy(const struct uhmm_wire_range *from,
+			  const struct uhmm_wire_range *to);
 
 #endif

@@ -30,6 +30,20 @@ struct uhmm_user {
 			 uint64_t bytes);
 	int (*copy_to)(struct uhmm_user *user, uint64_t addr,
 		       const void *from, uint64_t bytes);
+	/**
+	 * copy_pages(), copy_device() - (yields) have the caller itself copy
+	 * between @addr, its buffer, and @npages pages: ordinary ones of its
+	 * own, or device pages from @dpfn on. That takes half as long as by way of a
+	 * buffer of ours, but a message. It goes as far as it goes: only what
+	 * the driver knows to be still as it was when they return was copied
+	 * from where it should be. Either may be NULL.
+	 * @write: to the pages
+	 * Return: pages copied; 0: take the buffer
+	 */
+	uint64_t (*copy_pages)(struct uhmm_user *user, uint64_t addr,
+			       uhmm_vpn_t vpn, uint64_t npages, bool write);
+	uint64_t (*copy_device)(struct uhmm_user *user, uint64_t addr,
+				uhmm_dpfn_t dpfn, uint64_t npages);
 };
 
 struct uhmm_device;

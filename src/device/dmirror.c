@@ -27,6 +27,7 @@ bool uhmm_dmirror_next(const struct dmirror *m, uhmm_vpn_t *vpn, uhmm_vpn_t end)
 
 void uhmm_dmirror_forget(struct dmirror *m, struct uhmm_range r)
 {
+	m->changes++;
 	for (; uhmm_dmirror_next(m, &r.start, r.end); r.start.val++)
 		uhmm_page_table_clear(&m->pt, r.start);
 }

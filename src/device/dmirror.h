@@ -14,6 +14,7 @@
  *
  * Map:  dmirror.c          life of device and mirror, commands, checks
  *       dmirror_rw.c       READ, WRITE
+ *       dmirror_copy.c     bytes between pages and the caller's buffer
  *       dmirror_migrate.c  MIGRATE_TO_DEV, MIGRATE_TO_SYS, CPU fault, eviction
  *       dmirror_snapshot.c SNAPSHOT
  *       dmirror_exclusive.c EXCLUSIVE, CHECK_EXCLUSIVE
@@ -75,6 +76,7 @@ struct dmirror {
 	struct uhmm_mm *mm;
 	struct uhmm_notifier notifier;
 	struct uhmm_page_table pt;	/* of enum dmirror_entry */
+	uint64_t changes;		/* how often entries were taken out */
 	uint64_t flags;			/* UHMM_DMIRROR_FLAG_* */
 	bool looks;			/* pt has had a DMIRROR_ENTRY_LOOK */
 	bool huge;			/* ... a DMIRROR_ENTRY_HUGE */
@@ -87,6 +89,8 @@ struct dmirror_call {
 	struct uhmm_dmirror_cmd cmd;
 	struct uhmm_range range;	/* of cmd.addr and cmd.npages */
 	bool unlocked;			/* its faults may wait for the program */
+	unsigned char *data;		/* stands for the caller's buffer; NULL:
+					 * no need for that */
 };
 
 /* All commands: (yields) 0 or -errno; call->cmd.cpages and .faults are set on
@@ -145,12 +149,28 @@ bool uhmm_dmirror_is_own(const struct dmirror *m, uhmm_vpn_t vpn,
 			 uhmm_dpfn_t *dpfn);
 
 /**
- * uhmm_dmirror_copy_out() - (yields) bytes of the pages of @r to @buf, up to
- * the first that has no entry
- * Return: pages copied; -ESRCH
+ * uhmm_dmirror_copy() - (yields) bytes of the pages @r, a part of the call's
+ * range, to the caller's buffer, up to the first that has no entry
+ * @write: from the buffer to the pages, up to the first that may not be written
+ * Return: pages copied; -EFAULT the buffer, some may have been copied; -ENOMEM;
+ * -ESRCH
  */
-int64_t uhmm_dmirror_copy_out(struct dmirror *m, struct uhmm_range r,
-			      unsigned char *buf);
+int64_t uhmm_dmirror_copy(struct dmirror_call *call, struct uhmm_range r,
+			  bool write);
+
+/**
+ * uhmm_dmirror_copy_begin() - (yields) before the first uhmm_dmirror_copy() of a
+ * call: what is to be in a buffer of ours as a whole, as the driver has it, is
+ * Return: 0; -ENOMEM; -EFAULT
+ *
+ * uhmm_dmirror_copy_end() - (yields) after the last, with the outcome so far,
+ * which it returns if it goes well: -EFAULT
+ */
+int uhmm_dmirror_copy_begin(struct dmirror_call *call, bool write);
+int uhmm_dmirror_copy_end(struct dmirror_call *call, bool write, int err);
+
+/** uhmm_dmirror_fits() - could there be a buffer for @npages? */
+bool uhmm_dmirror_fits(uint64_t npages);
 
 /** uhmm_dmirror_bounce() - a buffer for @npages pages, for
  *  uhmm_dmirror_unbounce(); NULL: no memory */

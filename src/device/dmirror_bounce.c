@@ -31,6 +31,13 @@ static void *make(uint64_t bytes)
 }
 
 /* Never more than there is memory, whatever malloc() would promise. */
+bool uhmm_dmirror_fits(uint64_t npages)
+{
+	long most = sysconf(_SC_PHYS_PAGES);
+
+	return most <= 0 || npages <= (uint64_t)most;
+}
+
 unsigned char *uhmm_dmirror_bounce(const struct dmirror_call *call,
 				   uint64_t npages)
 {
@@ -38,14 +45,12 @@ unsigned char *uhmm_dmirror_bounce(const struct dmirror_call *call,
 	uint64_t bytes =
 		npages * uhmm_core_page_bytes(call->mirror->dev->core);
 	unsigned char *kept = dd->bounce;
-	long most;
 
 	if (npages <= KEPT_NPAGES && kept) {
 		dd->bounce = NULL;
 		return kept;
 	}
-	most = sysconf(_SC_PHYS_PAGES);
-	if (most > 0 && npages > (uint64_t)most)
+	if (!uhmm_dmirror_fits(npages))
 		return NULL;
 	return make(npages <= KEPT_NPAGES ? KEPT_NPAGES * bytes / npages :
 					    bytes);

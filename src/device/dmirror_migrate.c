@@ -7,9 +7,6 @@
 
 #include "device/dmirror.h"
 
-/* Pages handed back at once. */
-#define BACK_NPAGES 128
-
 /* Room for one piece. */
 struct piece {
 	struct uhmm_migrate_vma args;
@@ -197,44 +194,23 @@ static bool has_all(const struct dmirror_call *call)
 	return vpn.val == call->range.end.val;
 }
 
-/* Pages @part of the range by way of @buf. */
-static int hand_back(struct dmirror_call *call, struct uhmm_range part,
-		     unsigned char *buf)
-{
-	uint64_t page = uhmm_core_page_bytes(call->mirror->dev->core);
-	uint64_t to = call->cmd.ptr +
-		      (part.start.val - call->range.start.val) * page;
-
-	if (uhmm_dmirror_copy_out(call->mirror, part, buf) !=
-	    (int64_t)uhmm_range_npages(part))
-		return -ENOENT;
-	return call->user->copy_to(call->user, to, buf,
-				   uhmm_range_npages(part) * page) ?
-		       -EFAULT :
-		       0;
-}
-
-/* Hand the data back: ENOENT unless every page is in this mirror's table. Piece
- * by piece, for what a CPU has in its cache costs half. */
+/* Hand the data back: ENOENT unless every page is in this mirror's table. */
 int uhmm_dmirror_read_back(struct dmirror_call *call)
 {
-	struct uhmm_range part = uhmm_range_clip(
-		uhmm_range_of(call->range.start, BACK_NPAGES), call->range);
-	unsigned char *buf;
-	int err = 0;
+	int64_t done;
+	int err;
 
 	if (!has_all(call))
 		return -ENOENT;
-	buf = uhmm_dmirror_bounce(call, uhmm_range_npages(part));
-	if (!buf)
-		return -ENOMEM;
-	while (!err && part.start.val < call->range.end.val) {
-		err = hand_back(call, part, buf);
-		part = uhmm_range_clip(uhmm_range_of(part.end, BACK_NPAGES),
-				       call->range);
-	}
-	uhmm_dmirror_unbounce(call, buf, BACK_NPAGES);
-	return err;
+	err = uhmm_dmirror_copy_begin(call, false);
+	if (err)
+		return err;
+	done = uhmm_dmirror_copy(call, call->range, false);
+	if (done == -EFAULT || done == -ENOMEM)
+		err = (int)done;
+	else if (done != (int64_t)uhmm_range_npages(call->range))
+		err = -ENOENT;
+	return uhmm_dmirror_copy_end(call, false, err);
 }
 
 int uhmm_dmirror_migrate_to_dev(struct dmirror_call *call)

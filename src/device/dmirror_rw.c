@@ -2,115 +2,15 @@
 /* dmirror_rw.c - the device reads and writes the program's pages (dmirror.h)
  *
  * As the driver does it: copy while the mirror's page table allows; at the
- * first page it does not, fault in the whole rest, count one fault, go on.
+ * first page it does not, fault in the whole rest, count one fault, go on. What
+ * it reads, the driver hands over at the end, if there was no error; here it is
+ * copied, to where it is to be at once, when there are entries for all of it.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <uhmm/range_fault.h>
 
 #include "device/dmirror.h"
-
-/* Copies system pages between the program and a buffer of ours. */
-static int64_t move_system(struct dmirror *m, uhmm_vpn_t vpn, uint64_t npages,
-			   unsigned char *buf, bool write)
-{
-
-	if (write)
-		return uhmm_mm_write(m->mm, vpn, npages, buf);
-	return uhmm_mm_read(m->mm, vpn, npages, buf);
-}
-
-/* Pages from @vpn on, up to @end, that have an entry and are not on the
- * device. */
-static uint64_t system_run(struct dmirror *m, uhmm_vpn_t vpn, uhmm_vpn_t end,
-			   uint64_t need)
-{
-	uint64_t n = 0;
-	uhmm_dpfn_t dpfn;
-
-	while (vpn.val + n < end.val &&
-	       (uhmm_dmirror_entry(m, UHMM_VPN(vpn.val + n)) & need) == need &&
-	       !uhmm_dmirror_is_own(m, UHMM_VPN(vpn.val + n), &dpfn))
-		n++;
-	return n;
-}
-
-/* Pages from @vpn on, up to @end, that have an entry and are on the device one
- * behind the other, from @dpfn on. */
-static uint64_t device_run(struct dmirror *m, uhmm_vpn_t vpn, uhmm_vpn_t end,
-			   uint64_t need, uhmm_dpfn_t dpfn)
-{
-	uint64_t n = 1;
-	uhmm_dpfn_t next;
-
-	while (vpn.val + n < end.val &&
-	       (uhmm_dmirror_entry(m, UHMM_VPN(vpn.val + n)) & need) == need &&
-	       uhmm_dmirror_is_own(m, UHMM_VPN(vpn.val + n), &next) &&
-	       next.val == dpfn.val + n)
-		n++;
-	return n;
-}
-
-/* The same for device pages. Return: pages done */
-static int64_t move_device(struct dmirror *m, uhmm_dpfn_t dpfn, uint64_t npages,
-			   unsigned char *buf, bool write)
-{
-	struct uhmm_core *core = m->dev->core;
-
-	return (int64_t)(write ? uhmm_device_private_write(core, dpfn, npages,
-							   buf) :
-				 uhmm_device_private_read(core, dpfn, npages,
-							  buf));
-}
-
-/* A run of pages that are on the device, or that are not. Return: pages done,
- * 0 when the page at @vpn is gone; -ESRCH. */
-static int64_t copy_some(struct dmirror *m, uhmm_vpn_t vpn, uhmm_vpn_t end,
-			 unsigned char *buf, bool write, uint64_t need)
-{
-	uhmm_dpfn_t dpfn;
-	int64_t done;
-
-	if (uhmm_dmirror_is_own(m, vpn, &dpfn))
-		return move_device(m, dpfn,
-				   device_run(m, vpn, end, need, dpfn), buf,
-				   write);
-	done = move_system(m, vpn, system_run(m, vpn, end, need), buf, write);
-	if (done == 0)
-		uhmm_dmirror_forget(m, uhmm_range_of(vpn, 1));
-	return done;
-}
-
-/* Copy from the start of @r while the page table allows. */
-static int64_t copy_pages(struct dmirror *m, struct uhmm_range r,
-			  unsigned char *buf, bool write)
-{
-	uint64_t need = DMIRROR_ENTRY_VALID | (write ? DMIRROR_ENTRY_WRITE : 0);
-	uint64_t bytes = uhmm_core_page_bytes(m->dev->core);
-	uhmm_vpn_t vpn = r.start;
-
-	while (vpn.val < r.end.val &&
-	       (uhmm_dmirror_entry(m, vpn) & need) == need) {
-		int64_t done = copy_some(
-			m, vpn, r.end,
-			buf + (vpn.val - r.start.val) * bytes, write, need);
-
-		if (done < 0)
-			return done;
-		if (done == 0)
-			break;
-		vpn.val += (uint64_t)done;
-	}
-	return (int64_t)(vpn.val - r.start.val);
-}
-
-int64_t uhmm_dmirror_copy_out(struct dmirror *m, struct uhmm_range r,
-			      unsigned char *buf)
-{
-	return copy_pages(m, r, buf, false);
-}
 
 /* Is it a page of a huge one, in the CPU's memory? */
 static bool is_huge(uint64_t pfn)
@@ -314,53 +214,75 @@ static void forget_unwatched(struct dmirror *m, struct uhmm_range r)
 			uhmm_dmirror_forget(m, uhmm_range_of(r.start, 1));
 }
 
-/* Read or write the range of @call through @buf. The kernel's driver tries for
- * ever; here a page that is said to be there and cannot be copied all the same
- * ends it. */
-static int transfer(struct dmirror_call *call, unsigned char *buf, bool write)
+/* The first page of @r that has no entry to read it by. */
+static uhmm_vpn_t first_missing(const struct dmirror *m, struct uhmm_range r)
+{
+	while (r.start.val < r.end.val && uhmm_dmirror_entry(m, r.start))
+		r.start.val++;
+	return r.start;
+}
+
+/* Copy what can be of @rest, which gets shorter: what is read is handed over when
+ * all of it can be. Return: 0; -errno */
+static int copy_ready(struct dmirror_call *call, struct uhmm_range *rest,
+		      bool write)
+{
+	int64_t done;
+
+	if (!write && first_missing(call->mirror, *rest).val != rest->end.val)
+		return 0;
+	done = uhmm_dmirror_copy(call, *rest, write);
+	if (done < 0)
+		return done == -ENOMEM ? -ENOMEM : -EFAULT;
+	rest->start.val += (uint64_t)done;
+	return 0;
+}
+
+/* Read or write the range of @call. The kernel's driver tries for ever; here a
+ * page that is said to be there and cannot be copied all the same ends it. */
+static int transfer(struct dmirror_call *call, bool write)
 {
 	struct dmirror *m = call->mirror;
 	struct uhmm_core *core = m->dev->core;
-	struct uhmm_range rest = call->range;
+	struct uhmm_range rest = call->range, missing = { { 0 }, rest.end };
 	uint64_t deadline = 0;
 
 	for (;;) {
-		int64_t done = copy_pages(m, rest, buf, write);
-		int err;
+		uhmm_vpn_t last = missing.start;
+		int err = copy_ready(call, &rest, write);
 
-		if (done < 0)
-			return -EFAULT;
-		buf += (uint64_t)done * uhmm_core_page_bytes(core);
-		rest.start.val += (uint64_t)done;
-		if (rest.start.val == rest.end.val)
-			return 0;
-		if (done || !deadline)
+		if (err || rest.start.val == rest.end.val)
+			return err;
+		missing.start = write ? rest.start : first_missing(m, rest);
+		if (missing.start.val == rest.end.val)
+			continue;
+		if (missing.start.val > last.val || !deadline)
 			deadline = uhmm_core_now_ns(core) + DMIRROR_TIMEOUT_NS;
 		else if (uhmm_core_now_ns(core) >= deadline)
 			return -EBUSY;
-		err = fault_rest(call, rest, write);
+		err = fault_rest(call, missing, write);
 		if (err)
 			return err;
 		call->cmd.faults++;
 	}
 }
 
+static int read_or_write(struct dmirror_call *call, bool write)
+{
+	int err = uhmm_dmirror_copy_begin(call, write);
+
+	if (err)
+		return err;
+	err = transfer(call, write);
+	forget_unwatched(call->mirror, call->range);
+	err = uhmm_dmirror_copy_end(call, write, err);
+	call->cmd.cpages = uhmm_range_npages(call->range);
+	return err;
+}
+
 int uhmm_dmirror_read(struct dmirror_call *call)
 {
-	uint64_t npages = uhmm_range_npages(call->range);
-	uint64_t bytes = npages * uhmm_core_page_bytes(call->mirror->dev->core);
-	unsigned char *buf = uhmm_dmirror_bounce(call, npages);
-	int err;
-
-	if (!buf)
-		return -ENOMEM;
-	err = transfer(call, buf, false);
-	forget_unwatched(call->mirror, call->range);
-	if (!err && call->user->copy_to(call->user, call->cmd.ptr, buf, bytes))
-		err = -EFAULT;
-	uhmm_dmirror_unbounce(call, buf, npages);
-	call->cmd.cpages = npages;
-	return err;
+	return read_or_write(call, false);
 }
 
 int uhmm_dmirror_read_unlocked(struct dmirror_call *call)
@@ -371,19 +293,5 @@ int uhmm_dmirror_read_unlocked(struct dmirror_call *call)
 
 int uhmm_dmirror_write(struct dmirror_call *call)
 {
-	uint64_t npages = uhmm_range_npages(call->range);
-	uint64_t bytes = npages * uhmm_core_page_bytes(call->mirror->dev->core);
-	unsigned char *buf = uhmm_dmirror_bounce(call, npages);
-	int err = 0;
-
-	if (!buf)
-		return -ENOMEM;
-	if (call->user->copy_from(call->user, buf, call->cmd.ptr, bytes))
-		err = -EFAULT;
-	if (!err)
-		err = transfer(call, buf, true);
-	forget_unwatched(call->mirror, call->range);
-	uhmm_dmirror_unbounce(call, buf, npages);
-	call->cmd.cpages = npages;
-	return err;
+	return read_or_write(call, true);
 }

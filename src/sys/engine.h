@@ -316,6 +316,15 @@ void uhmm_engine_keep_off(struct uhmm_engine *engine, struct uhmm_range r);
  */
 void uhmm_engine_note_uffd(struct uhmm_engine *engine);
 
+/**
+ * uhmm_engine_in_window() - whose bytes are in the program's window
+ * @place: (out) of page @dpfn
+ * Return: pages from @dpfn on, @npages at most, that are; 0: it is not
+ */
+uint64_t uhmm_engine_in_window(const struct uhmm_engine *engine,
+			       uhmm_dpfn_t dpfn, uint64_t npages,
+			       uhmm_vpn_t *place);
+
 /** uhmm_engine_fences() - has the program ever been told of fences? */
 bool uhmm_engine_fences(const struct uhmm_engine *engine);
 

@@ -214,6 +214,22 @@ void uhmm_engine_close(struct uhmm_engine *e)
 		uhmm_dbg_errno(UHMM_LOG_ENGINE, err, "unregister the window");
 }
 
+uint64_t uhmm_engine_in_window(const struct uhmm_engine *engine,
+			       uhmm_dpfn_t dpfn, uint64_t npages,
+			       uhmm_vpn_t *place)
+{
+	const struct uhmm_window *w = &engine->window;
+	bool held = false;
+	uint64_t n = 0;
+
+	if (uhmm_window_exists(w) && uhmm_window_covers(w, dpfn, 1))
+		n = uhmm_window_run(w, dpfn, npages, &held);
+	if (!held)
+		return 0;
+	*place = uhmm_window_places(w, dpfn, n).start;
+	return n;
+}
+
 /* ---- clean ---- */
 
 uint64_t uhmm_engine_litter(const struct uhmm_engine *e)

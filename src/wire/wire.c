@@ -182,7 +182,7 @@ static bool hello_ok(const struct uhmm_msg_hello *m)
 static bool hands_op_ok(uint32_t op)
 {
 	return (op >= UHMM_HANDS_ZAP && op <= UHMM_HANDS_MOVE) ||
-	       (op >= UHMM_HANDS_TELL && op <= UHMM_HANDS_COLD) ||
+	       (op >= UHMM_HANDS_TELL && op <= UHMM_HANDS_COPY) ||
 	       (op >= UHMM_HANDS_PROTECT && op <= UHMM_HANDS_LAST);
 }
 
@@ -212,7 +212,14 @@ static bool hands_ok(const struct uhmm_msg_hands *m)
 		if (m->range[i].addr || m->range[i].bytes)
 			return false;
 	}
-	return m->op != UHMM_HANDS_MOVE || moves_ok(m);
+	switch (m->op) {
+	case UHMM_HANDS_MOVE:
+		return moves_ok(m);
+	case UHMM_HANDS_COPY:
+		return m->nranges == 2 && m->range[0].bytes == m->range[1].bytes;
+	default:
+		return true;
+	}
 }
 
 static bool phase_ok(uint32_t phase)

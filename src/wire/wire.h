@@ -320,6 +320,10 @@ enum uhmm_hands_op {
 	UHMM_HANDS_GUARD = 33,		/* MADV_GUARD_INSTALL */
 	UHMM_HANDS_UNGUARD = 34,	/* MADV_GUARD_REMOVE */
 	UHMM_HANDS_COLD = 35,		/* MADV_COLD */
+	UHMM_HANDS_COPY = 36,		/* the bytes of the first range, in what
+					 * was reserved or not, to the second.
+					 * Not for the agent: it may stop for a
+					 * page that the agent is to bring */
 	UHMM_HANDS_PROTECT = 40,	/* + PROT_*: mprotect. Tells, too. */
 	UHMM_HANDS_LAST = UHMM_HANDS_PROTECT + 7,
 };
@@ -330,6 +334,7 @@ enum uhmm_hands_op {
  * MOVE: the first range is made accessible first, and inaccessible at last;
  * then come pairs, whence and where to, of the same length. What is in the way
  * in what was reserved is dropped.
+ * COPY: one pair. It ends without an error where a page cannot be accessed.
  */
 struct uhmm_msg_hands {
 	uint32_t op;		/* enum uhmm_hands_op */
@@ -340,7 +345,7 @@ struct uhmm_msg_hands {
 /** header.error is that of range[done], the one that failed. */
 struct uhmm_msg_hands_reply {
 	uint32_t done;		/* ranges done */
-	uint32_t moved;		/* MOVE: pages, of all pairs */
+	uint32_t moved;		/* MOVE, COPY: pages, of all pairs */
 };
 
 /** Any message, with room for the largest. */

@@ -178,7 +178,8 @@ static const struct spoil spoils[] = {
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 32, true },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 34, true },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 35, true },
-	{ UHMM_WIRE_hands, false, BODY(hands.op), 36, false },
+	{ UHMM_WIRE_hands, false, BODY(hands.op), UHMM_HANDS_COPY, false },
+	{ UHMM_WIRE_hands, false, BODY(hands.op), 37, false },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 39, false },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 40, true },
 	{ UHMM_WIRE_hands, false, BODY(hands.op), 47, true },
@@ -228,6 +229,28 @@ START_TEST(test_check_of_a_move)
 	h->range[61].bytes = 8192;
 	ck_assert_int_eq(check_as(UHMM_WIRE_hands, false), -EPROTO);
 	h->range[62].bytes = 8192;
+	ck_assert_int_eq(check_as(UHMM_WIRE_hands, false), 0);
+}
+END_TEST
+
+/* Those of a copy: a pair of one length. */
+START_TEST(test_check_of_a_copy)
+{
+	struct uhmm_msg_hands *h = &msg.body.hands;
+
+	uhmm_wire_init(&msg, UHMM_WIRE_hands, 1, false);
+	h->op = UHMM_HANDS_COPY;
+	for (uint32_t i = 0; i < 4; i++) {
+		h->range[i] = (struct uhmm_wire_range){ 4096 * (i + 1), 4096 };
+		h->nranges = i + 1;
+		ck_assert_int_eq(check_as(UHMM_WIRE_hands, false),
+				 i == 1 ? 0 : -EPROTO);
+	}
+	h->nranges = 2;
+	h->range[2] = h->range[3] = (struct uhmm_wire_range){ 0 };
+	h->range[0].bytes = 8192;
+	ck_assert_int_eq(check_as(UHMM_WIRE_hands, false), -EPROTO);
+	h->range[1].bytes = 8192;
 	ck_assert_int_eq(check_as(UHMM_WIRE_hands, false), 0);
 }
 END_TEST
@@ -304,6 +327,7 @@ static Suite *wire_suite(void)
 	tcase_add_loop_test(tc, test_check_of_a_field, 0,
 			    sizeof(spoils) / sizeof(spoils[0]));
 	tcase_add_test(tc, test_check_of_a_move);
+	tcase_add_test(tc, test_check_of_a_copy);
 	tcase_add_test(tc, test_init_reply_in_place);
 	tcase_add_test(tc, test_names);
 	tcase_add_test(tc, test_documented);
