@@ -32,6 +32,15 @@ void uhmm_dmirror_forget(struct dmirror *m, struct uhmm_range r)
 		uhmm_page_table_clear(&m->pt, r.start);
 }
 
+bool uhmm_dmirror_has(const struct dmirror *m, uhmm_vpn_t vpn, bool write)
+{
+	const uint64_t need = DMIRROR_ENTRY_VALID |
+			      (write ? DMIRROR_ENTRY_WRITE : 0);
+
+	return (uhmm_dmirror_entry(m, vpn) & need) == need &&
+	       !uhmm_softleaf_is_migration(uhmm_mm_leaf(m->mm, vpn));
+}
+
 bool uhmm_dmirror_is_own(const struct dmirror *m, uhmm_vpn_t vpn,
 			 uhmm_dpfn_t *dpfn)
 {

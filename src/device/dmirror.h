@@ -143,6 +143,10 @@ UHMM_CHECKED int uhmm_dmirror_note(const struct dmirror *m,
  * hold any more are taken out. 0; -ENOMEM */
 UHMM_CHECKED int uhmm_dmirror_look(struct dmirror *m, struct uhmm_range r);
 
+/** uhmm_dmirror_has() - may the mirror read the page at @vpn, or @write to it,
+ *  without asking? Not while it is on its way: then it is nowhere. */
+bool uhmm_dmirror_has(const struct dmirror *m, uhmm_vpn_t vpn, bool write);
+
 /** uhmm_dmirror_is_own() - can the device reach the page at @vpn in device
  * memory: on this mirror's device, or exclusively this mirror's? */
 bool uhmm_dmirror_is_own(const struct dmirror *m, uhmm_vpn_t vpn,

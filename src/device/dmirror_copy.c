@@ -27,7 +27,6 @@ struct copy {
 	struct dmirror_call *call;
 	bool write;		/* to the pages */
 	bool ask;		/* may the caller be asked? */
-	uint64_t need;		/* bits of an entry */
 	unsigned char *buf;	/* PIECE_NPAGES pages */
 };
 
@@ -41,7 +40,7 @@ struct run {
 
 static bool has_entry(const struct copy *c, uhmm_vpn_t vpn)
 {
-	return (uhmm_dmirror_entry(c->call->mirror, vpn) & c->need) == c->need;
+	return uhmm_dmirror_has(c->call->mirror, vpn, c->write);
 }
 
 /* Does page @i behind the start of @run go on with it? */
@@ -203,7 +202,6 @@ int64_t uhmm_dmirror_copy(struct dmirror_call *call, struct uhmm_range r,
 		.call = call,
 		.write = write,
 		.ask = true,
-		.need = DMIRROR_ENTRY_VALID | (write ? DMIRROR_ENTRY_WRITE : 0),
 		.buf = uhmm_dmirror_bounce(call, PIECE_NPAGES),
 	};
 	uhmm_vpn_t start = r.start;

@@ -214,10 +214,10 @@ static void forget_unwatched(struct dmirror *m, struct uhmm_range r)
 			uhmm_dmirror_forget(m, uhmm_range_of(r.start, 1));
 }
 
-/* The first page of @r that has no entry to read it by. */
+/* The first page of @r that cannot be read without asking. */
 static uhmm_vpn_t first_missing(const struct dmirror *m, struct uhmm_range r)
 {
-	while (r.start.val < r.end.val && uhmm_dmirror_entry(m, r.start))
+	while (r.start.val < r.end.val && uhmm_dmirror_has(m, r.start, false))
 		r.start.val++;
 	return r.start;
 }

@@ -61,6 +61,7 @@ static const struct uhmm_mm_ops protect_ops = {
 	.look = alive,
 	.is_foreign = protect_is_foreign,
 	.is_watched = uhmm_engine_op_is_watched,
+	.next_watched = uhmm_engine_op_next_watched,
 	.is_forked = uhmm_engine_op_is_forked,
 	.relax = alive,
 	.protect = alive,
