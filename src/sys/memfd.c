@@ -23,6 +23,8 @@ static int attach(struct uhmm_memfd *m, int fd)
 		    MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (base == MAP_FAILED)
 		return -errno;
+	/* a core dump would make a page of each hole */
+	(void)madvise(base, (size_t)st.st_size, MADV_DONTDUMP);
 	*m = (struct uhmm_memfd){
 		.fd = fd,
 		.base = base,

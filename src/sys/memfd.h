@@ -2,7 +2,7 @@
 /* memfd.h - sparse shared memory that outlives the process that maps it
  *
  * Owns:   one memory descriptor and its mapping. Memory that was never touched
- *         takes no room, whatever the size.
+ *         takes no room, whatever the size; none of it is in a core dump.
  * Errors: 0 or -errno, the caller's errno is left as it was.
  */
 #ifndef UHMM_SYS_MEMFD_H

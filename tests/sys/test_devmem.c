@@ -2,6 +2,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +27,37 @@ START_TEST(test_memfd_is_sparse)
 	ck_assert_int_eq(uhmm_memfd_discard(&m, bytes, uhmm_page_bytes()),
 			 -EINVAL);
 	uhmm_memfd_fini(&m);
+	uhmm_memfd_fini(&m);
+}
+END_TEST
+
+/* Is the mapping that begins at @base part of a core dump? */
+static bool is_dumped(const void *base)
+{
+	FILE *f = fopen("/proc/self/smaps", "re");
+	bool here = false, dumped = true;
+	char line[512];
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f)) {
+		unsigned long start, end;
+
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			here = start == (uintptr_t)base;
+		else if (here && strncmp(line, "VmFlags:", 8) == 0)
+			dumped = !strstr(line, " dd");
+	}
+	fclose(f);
+	return dumped;
+}
+
+/* A core dump reads holes, which makes pages of them. */
+START_TEST(test_memfd_is_not_dumped)
+{
+	struct uhmm_memfd m;
+
+	ck_assert_int_eq(uhmm_memfd_init(&m, "uhmm_test", (size_t)64 << 30), 0);
+	ck_assert(!is_dumped(m.base));
 	uhmm_memfd_fini(&m);
 }
 END_TEST
@@ -265,6 +297,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tcase, test_memfd_is_sparse);
+	tcase_add_test(tcase, test_memfd_is_not_dumped);
 	tcase_add_test(tcase, test_memfd_refuses);
 	tcase_add_test(tcase, test_memfd_attach_sees_the_same);
 	tcase_add_test(tcase, test_add_refuses);
