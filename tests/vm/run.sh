@@ -15,11 +15,12 @@
 #   --user            run as a plain user inside, not as root
 #   --append ARGS     further arguments of the kernel
 #
-# The guest's only file system is an initramfs: busybox, the tools that the tests
-# call, the build tree and the shared libraries they need, at the paths they
-# have here. Ends with one
-# line per kernel, "KERNEL: N passed, N failed, N skipped"; exit status 0 only
-# if nothing failed. Needs qemu-system-x86, busybox-static, cpio, dpkg (Debian).
+# The guest has an initramfs: busybox, the tools that the tests call, the build
+# tree and the shared libraries they need, at the paths they have here; and in
+# /tmp a file system that is written back to a disk, for which it needs modules
+# of the kernel's package. Ends with one line per kernel, "KERNEL: N passed, N
+# failed, N skipped"; exit status 0 only if nothing failed. Needs
+# qemu-system-x86, busybox-static, cpio, dpkg, xz-utils (Debian).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -49,27 +50,47 @@ while [ $# -gt 0 ]; do
 done
 [ ${#versions[@]} -gt 0 ] || versions=(6.1 6.12)
 [ -e "$build/CTestTestfile.cmake" ] || die "$build: no build; ./run build dev"
-for tool in qemu-system-x86_64 cpio dpkg-deb apt-get ldd; do
+for tool in qemu-system-x86_64 cpio dpkg-deb apt-get ldd xz; do
 	command -v $tool >/dev/null || die "$tool is missing"
 done
 [ -x /bin/busybox ] || die "busybox-static is missing"
 out=${out:-$build/vm}
 mkdir -p "$cache" "$out"
 
-# The kernel of Debian's newest package of version $1, as a file.
+# What ext4 on a loop device needs.
+modules='loop ext4 jbd2 mbcache crc16 crc32c_generic crc32c-intel libcrc32c'
+
+# Those of the unpacked package in the current folder, as another initramfs.
+pack_modules() {
+	local version module file
+	version=$(ls lib/modules)
+	for module in $modules; do
+		file=$(find lib/modules -name "$module.ko*")
+		[ -n "$file" ] || continue
+		mkdir -p "root/lib/modules/$version"
+		case $file in
+		*.xz) xz -dc "$file" ;;
+		*) cat "$file" ;;
+		esac >"root/lib/modules/$version/$module.ko"
+	done
+	(cd root && find . | cpio -o -H newc --quiet) | gzip >modules.cpio.gz
+}
+
+# The kernel of Debian's newest package of version $1: the folder it is in.
 kernel() {
 	local package dir=$cache/$1
-	if [ ! -s "$dir/vmlinuz" ]; then
+	if [ ! -s "$dir/vmlinuz" ] || [ ! -s "$dir/modules.cpio.gz" ]; then
 		package=$(apt-cache search --names-only \
 			"^linux-image-${1//./\\.}\.[0-9.]+[-+][a-z0-9]+-amd64\$" |
 			cut -d' ' -f1 | sort -V | tail -n 1)
 		[ -n "$package" ] || die "no package of Linux $1 here"
 		mkdir -p "$dir"
 		(cd "$dir" && apt-get download -qq "$package" 2>/dev/null &&
-			dpkg-deb -x ./*.deb . && mv boot/vmlinuz-* vmlinuz &&
-			rm -rf ./*.deb boot lib usr)
+			dpkg-deb -x ./*.deb . && pack_modules &&
+			mv boot/vmlinuz-* vmlinuz &&
+			rm -rf ./*.deb boot lib usr root)
 	fi
-	echo "$dir/vmlinuz"
+	echo "$dir"
 }
 
 # What scripts of ours call, and programs under uhmm: busybox is static, and
@@ -131,12 +152,13 @@ make_root() {
 }
 
 run_on() {
-	local version=$1 image log=$out/$1.log
-	image=$(kernel "$version")
+	local version=$1 dir log=$out/$1.log
+	dir=$(kernel "$version")
+	cat "$work/initrd" "$dir/modules.cpio.gz" >"$work/initrd.$version"
 	timeout 7200 qemu-system-x86_64 -accel tcg,thread=multi -cpu max \
 		-smp 2 -m 6144 -nographic -nodefaults -serial stdio \
-		-monitor none -no-reboot -kernel "$image" \
-		-initrd "$work/initrd" -append \
+		-monitor none -no-reboot -kernel "$dir/vmlinuz" \
+		-initrd "$work/initrd.$version" -append \
 		"console=ttyS0 rootfstype=ramfs quiet panic=-1 uhmm_user=$user $append" \
 		</dev/null 2>&1 | stdbuf -oL tr -d '\r' >"$log" || true
 	grep -a '^@@ ' "$log" | sed 's/^@@ //' >"$out/$version.results" || true
