@@ -45,7 +45,7 @@ enum uhmm_pte {
 	UHMM_PTE_EXCLUSIVE = 1 << 5,	/* with PRESENT: mapped once only */
 	UHMM_PTE_WP = 1 << 6,		/* userfaultfd write-protected, or with
 					 * PRESENT a page of a shared file that
-					 * has not been written */
+					 * is written back */
 	UHMM_PTE_PUD = 1 << 7,		/* with HUGE: mapped by a PUD */
 };
 

@@ -117,22 +117,24 @@ static bool is_written_back(struct uhmm_engine *e, const struct uhmm_vma *vma)
 	       !uhmm_memfs_has(&e->memfs, e->fds.maps, vma->device);
 }
 
+/* Nobody tells which of those the CPU has written: the kernel calls every page
+ * soft dirty, if any, until somebody clears that for the whole program. So none
+ * has been. */
 static void mark_clean(struct uhmm_engine *e, struct uhmm_range r, uint8_t *pte)
 {
-	struct uhmm_range rest = r;
+	struct uhmm_range rest = r, part;
+	struct uhmm_vma vma;
 
-	while (rest.start.val < rest.end.val) {
-		struct uhmm_range part;
-		struct uhmm_vma vma;
-
+	for (; rest.start.val < rest.end.val; rest.start = vma.range.end) {
 		if (uhmm_maps_find(&e->maps, rest.start, &vma))
 			return;
 		part = uhmm_range_clip(rest, vma.range);
-		if (uhmm_range_npages(part) && is_written_back(e, &vma))
-			uhmm_ptes_mark_clean(
-				&e->ptes, part,
-				pte + (part.start.val - r.start.val));
-		rest.start = vma.range.end;
+		if (!uhmm_range_npages(part) || !is_written_back(e, &vma))
+			continue;
+		for (uint64_t i = part.start.val - r.start.val;
+		     i < part.end.val - r.start.val; i++)
+			if (pte[i] & UHMM_PTE_FILE)
+				pte[i] |= UHMM_PTE_WP;
 	}
 }
 

@@ -170,19 +170,15 @@ static void note_region(const struct uhmm_page_region *region,
 	struct uhmm_range run = uhmm_range_clip(
 		(struct uhmm_range){ uhmm_vpn_of(region->start),
 				     uhmm_vpn_of(region->end) }, r);
-	uint8_t bits = 0, drop = 0;
+	uint8_t bits = 0;
 
 	if (region->categories & UHMM_PAGE_IS_PFNZERO)
 		bits |= UHMM_PTE_ZERO;
 	if (region->categories & UHMM_PAGE_IS_HUGE)
 		bits |= UHMM_PTE_HUGE;
-	if (region->categories & UHMM_PAGE_IS_SOFT_DIRTY)
-		drop = UHMM_PTE_WP;
 	for (uint64_t vpn = run.start.val; vpn < run.end.val; vpn++)
 		if (pte[vpn - r.start.val] & UHMM_PTE_PRESENT)
-			pte[vpn - r.start.val] =
-				(pte[vpn - r.start.val] | bits) &
-				(uint8_t)~drop;
+			pte[vpn - r.start.val] |= bits;
 }
 
 /* One PAGEMAP_SCAN from @addr for pages that are any of @what, @most of them (0:
@@ -210,10 +206,11 @@ static int scan_regions(int fd, uint64_t *addr, uint64_t end, uint64_t most,
 	return ret;
 }
 
-/* note_region() for each run of pages of @r that are any of @what. */
+/* note_region() for each run of pages of @r of which it says something. */
 static void note_regions(const struct uhmm_ptes *ptes, struct uhmm_range r,
-			 uint64_t what, uint8_t *pte)
+			 uint8_t *pte)
 {
+	const uint64_t what = UHMM_PAGE_IS_PFNZERO | UHMM_PAGE_IS_HUGE;
 	struct uhmm_page_region vec[REGIONS];
 	uint64_t addr = uhmm_addr_of(r.start);
 	uint64_t end = uhmm_addr_of(r.end);
@@ -271,8 +268,7 @@ int uhmm_ptes_scan(const struct uhmm_ptes *ptes, struct uhmm_range r,
 	if (err)
 		return err;
 	if (all.present && ptes->has_scan)
-		note_regions(ptes, r, UHMM_PAGE_IS_PFNZERO | UHMM_PAGE_IS_HUGE,
-			     pte);
+		note_regions(ptes, r, pte);
 	if (all.maybe_marker)
 		return resolve_markers(ptes, r, pte, swap_used);
 	return 0;
@@ -293,16 +289,6 @@ uhmm_vpn_t uhmm_ptes_skip_holes(const struct uhmm_ptes *ptes,
 	if (n < 0)
 		return r.start;
 	return n ? uhmm_vpn_of(vec[0].start) : r.end;
-}
-
-void uhmm_ptes_mark_clean(const struct uhmm_ptes *ptes, struct uhmm_range r,
-			  uint8_t *pte)
-{
-	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
-		if (pte[i] & UHMM_PTE_FILE)
-			pte[i] |= UHMM_PTE_WP;
-	if (ptes->has_scan)
-		note_regions(ptes, r, UHMM_PAGE_IS_SOFT_DIRTY, pte);
 }
 
 int uhmm_ptes_next(const struct uhmm_ptes *ptes, struct uhmm_range r,

@@ -50,14 +50,6 @@ uhmm_vpn_t uhmm_ptes_skip_holes(const struct uhmm_ptes *ptes,
 				struct uhmm_range r);
 
 /**
- * uhmm_ptes_mark_clean() - add UHMM_PTE_WP to the file's pages in @pte that
- * have not been written: as far as the kernel remembers (CONFIG_MEM_SOFT_DIRTY;
- * without, none has)
- */
-void uhmm_ptes_mark_clean(const struct uhmm_ptes *ptes, struct uhmm_range r,
-			  uint8_t *pte);
-
-/**
  * uhmm_ptes_raw() - the kernel's own words (UHMM_PM_*) of @r
  * Pages past the end of the address space read 0.
  * Return: 0; -ESRCH mm gone

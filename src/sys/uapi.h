@@ -83,7 +83,6 @@ struct uhmm_pm_scan_arg {
 #define UHMM_PAGE_IS_SWAPPED (UINT64_C(1) << 4)
 #define UHMM_PAGE_IS_PFNZERO (UINT64_C(1) << 5)
 #define UHMM_PAGE_IS_HUGE (UINT64_C(1) << 6)
-#define UHMM_PAGE_IS_SOFT_DIRTY (UINT64_C(1) << 7)
 #define UHMM_PAGEMAP_SCAN _IOWR('f', 16, struct uhmm_pm_scan_arg)
 
 static_assert(sizeof(struct uhmm_page_region) == 24, "page_region");

@@ -18,6 +18,7 @@
 #define NPAGES 32
 #define AROUND 16	/* pages a fault maps, if they are in the page cache */
 #define TMPFS_MAGIC 0x01021994
+#define RAMFS_MAGIC 0x858458f6
 
 static int fd;
 static unsigned char buf[NPAGES * 65536];
@@ -45,8 +46,9 @@ static int disk_file(size_t npages)
 
 	unlink(name);
 	CHECK(!fstatfs(file, &fs), "%s", strerror(errno));
-	if (fs.f_type == TMPFS_MAGIC)
-		probe_skip("the current folder is on a tmpfs");
+	/* their pages are never written back, so they are mapped writable */
+	if (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)
+		probe_skip("the current folder is in memory, not on a disk");
 	return fill_file(file, npages);
 }
 
@@ -112,8 +114,6 @@ static void disk_is_read_only_until_written(void)
 {
 	unsigned char *p = map_file(disk_file(NPAGES), NPAGES, RW, MAP_SHARED);
 
-	if (!probe_kernel(6, 7))
-		probe_skip("before 6.7 what was written cannot be told");
 	/* how many are mapped around it depends on the size of folios */
 	probe_verify(p, NPAGES, 1, "read");
 	SHOWS(p, 0, NPAGES, UHMM_DMIRROR_PROT_READ);
