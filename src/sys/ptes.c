@@ -9,6 +9,7 @@
 #include "sys/pagesize.h"
 #include "sys/procmem.h"
 #include "sys/uapi.h"
+#include "sys/zeropage.h"
 
 #define BATCH 512	/* pages per pread: 4 KiB of stack */
 #define REGIONS 64	/* runs per PAGEMAP_SCAN */
@@ -66,10 +67,13 @@ int uhmm_ptes_raw(const struct uhmm_ptes *ptes, struct uhmm_range r,
 	return 0;
 }
 
-static uint8_t decode_present(uint64_t word)
+/* @zero: the zero page's frame; 0: not known. */
+static uint8_t decode_present(uint64_t word, uint64_t zero)
 {
 	uint8_t pte = UHMM_PTE_PRESENT;
 
+	if (zero && (word & UHMM_PM_FRAME_MASK) == zero)
+		pte |= UHMM_PTE_ZERO;
 	if (word & UHMM_PM_FILE)
 		pte |= UHMM_PTE_FILE;
 	if (word & UHMM_PM_EXCLUSIVE)
@@ -80,12 +84,12 @@ static uint8_t decode_present(uint64_t word)
 }
 
 /* MAYBE_MARKER when the word does not say which it is. */
-static uint8_t decode(uint64_t word)
+static uint8_t decode(uint64_t word, uint64_t zero)
 {
 	uint64_t frame = word & UHMM_PM_FRAME_MASK;
 
 	if (word & UHMM_PM_PRESENT)
-		return decode_present(word);
+		return decode_present(word, zero);
 	if (!(word & UHMM_PM_SWAP))
 		return 0;
 	if (!(word & UHMM_PM_UFFD_WP) || (word & UHMM_PM_GUARD))
@@ -120,7 +124,7 @@ static int resolve_by_reading(const struct uhmm_ptes *ptes, uhmm_vpn_t vpn,
 	}
 	if (uhmm_ptes_raw(ptes, uhmm_range_of(vpn, 1), &word) < 0)
 		return -ESRCH;
-	*pte = decode(word);
+	*pte = decode(word, ptes->zero_frame);
 	return 0;
 }
 
@@ -151,12 +155,12 @@ struct batch {
 };
 
 static struct batch decode_batch(const uint64_t *word, uint64_t n,
-				 uint8_t *pte)
+				 uint64_t zero, uint8_t *pte)
 {
 	struct batch batch = { .present = false };
 
 	for (uint64_t i = 0; i < n; i++) {
-		pte[i] = decode(word[i]);
+		pte[i] = decode(word[i], zero);
 		batch.present |= pte[i] & UHMM_PTE_PRESENT;
 		batch.maybe_marker |= pte[i] == MAYBE_MARKER;
 	}
@@ -245,7 +249,8 @@ static int decode_all(const struct uhmm_ptes *ptes, struct uhmm_range r,
 		part = uhmm_range_clip(part, r);
 		if (uhmm_ptes_raw(ptes, part, word) < 0)
 			return -ESRCH;
-		found = decode_batch(word, uhmm_range_npages(part), pte + at);
+		found = decode_batch(word, uhmm_range_npages(part),
+				     ptes->zero_frame, pte + at);
 		all->present |= found.present;
 		all->maybe_marker |= found.maybe_marker;
 	}
@@ -333,4 +338,6 @@ void uhmm_ptes_init(struct uhmm_ptes *ptes, int pagemap, int mem)
 		.has_scan = scan_regions(pagemap, &addr, uhmm_page_bytes(), 0,
 					 UHMM_PAGE_IS_PFNZERO, region) >= 0,
 	};
+	if (!ptes->has_scan)
+		ptes->zero_frame = uhmm_zero_frame();
 }

@@ -4,8 +4,9 @@
  * Theory of operation. One pread(2) of /proc/PID/pagemap per 512 pages gives
  * present, swap, file, exclusive and write-protected; where something is
  * present, one PAGEMAP_SCAN (6.7) adds zero page and huge. On older kernels
- * these two cannot be told: the zero page looks like an ordinary page that is
- * mapped more than once, a huge page like 512 small ones.
+ * a huge page looks like 512 small ones, and the zero page is known by its frame,
+ * which only root is shown: for others it looks like an ordinary page that is
+ * mapped more than once.
  *
  * A write-protect marker (an empty entry of a trapped range) and a swapped-out
  * write-protected page look alike to a reader without CAP_SYS_ADMIN. They are
@@ -27,6 +28,7 @@ struct uhmm_ptes {
 	int fd;			/* /proc/PID/pagemap, not owned */
 	int mem;		/* /proc/PID/mem, not owned */
 	bool has_scan;		/* PAGEMAP_SCAN works */
+	uint64_t zero_frame;	/* of the zero page; 0: not known, not needed */
 };
 
 /** uhmm_ptes_init() - use these descriptors; finds out what works */

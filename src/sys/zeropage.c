@@ -24,28 +24,43 @@ static uint64_t word_of(const volatile unsigned char *page)
 	return word;
 }
 
-static bool try_out(void)
+/* What pagemap says of an empty page of ours that was read; 0: it cannot be
+ * seen. */
+static uint64_t try_out(void)
 {
 	int saved = errno;
+	uint64_t word = 0;
 	volatile unsigned char *page =
 		mmap(NULL, uhmm_page_bytes(), PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	bool own = false;
 
 	if (page != MAP_FAILED) {
-		/* the zero page is never mapped in one place only */
-		own = page[0] == 0 && (word_of(page) & UHMM_PM_EXCLUSIVE);
+		if (page[0] == 0)
+			word = word_of(page);
 		munmap((void *)page, uhmm_page_bytes());
 	}
 	errno = saved;
-	return !own;
+	return word;
+}
+
+/* Once. */
+static uint64_t tried_out(void)
+{
+	static _Atomic uint64_t word;
+
+	if (!word)
+		word = try_out() | UHMM_PM_PRESENT; /* 0: not yet */
+	return word;
 }
 
 bool uhmm_kernel_maps_zero_page(void)
 {
-	static _Atomic enum { NOT_KNOWN, NO, YES } answer;
+	/* the zero page is never mapped in one place only */
+	return !(tried_out() & UHMM_PM_EXCLUSIVE);
+}
 
-	if (answer == NOT_KNOWN)
-		answer = try_out() ? YES : NO;
-	return answer == YES;
+uint64_t uhmm_zero_frame(void)
+{
+	return uhmm_kernel_maps_zero_page() ? tried_out() & UHMM_PM_FRAME_MASK :
+					      0;
 }

@@ -8,6 +8,7 @@
 
 #include "suite.h"
 #include "sys/pagesize.h"
+#include "sys/uapi.h"
 #include "sys/zeropage.h"
 
 #define HUGE_BYTES (2ul << 20)
@@ -25,10 +26,18 @@ static void read_page(uint64_t i)
 	prog.engine->no_zero_page = !uhmm_kernel_maps_zero_page();
 }
 
-/* UHMM_PTE_ZERO where the kernel can tell. */
-static uint8_t zero_bit(void)
+/* UHMM_PTE_ZERO where the kernel can tell of page @i: it says so, or shows whose
+ * frame it is. */
+static uint8_t zero_bit(uint64_t i)
 {
-	return prog.engine->ptes.has_scan ? UHMM_PTE_ZERO : 0;
+	const struct uhmm_ptes *ptes = &prog.engine->ptes;
+	uint64_t word;
+
+	ck_assert_int_eq(uhmm_ptes_raw(ptes, prog_range(&prog, i, 1), &word),
+			 0);
+	if (!ptes->has_scan && !(ptes->zero_frame && word & UHMM_PM_FRAME_MASK))
+		return 0;
+	return UHMM_PTE_ZERO;
 }
 
 START_TEST(test_scan_empty_present_zero)
@@ -44,7 +53,7 @@ START_TEST(test_scan_empty_present_zero)
 					pte), 0);
 	ck_assert_uint_eq(pte[0], 0);
 	ck_assert_uint_eq(pte[1], UHMM_PTE_PRESENT | UHMM_PTE_EXCLUSIVE);
-	ck_assert_uint_eq(pte[2], UHMM_PTE_PRESENT | zero_bit());
+	ck_assert_uint_eq(pte[2], UHMM_PTE_PRESENT | zero_bit(2));
 	ck_assert_uint_eq(pte[3], 0);
 }
 END_TEST
@@ -68,14 +77,23 @@ START_TEST(test_skip_holes)
 }
 END_TEST
 
-START_TEST(test_scan_old_kernel_has_no_zero)
+/* Before PAGEMAP_SCAN: by its frame, for who is shown that. */
+START_TEST(test_scan_old_kernel_zero_frame)
 {
+	struct uhmm_ptes *ptes = &prog.engine->ptes;
+
 	prog_map(&prog, 1, false);
 	read_page(0);
 	if (prog.engine->no_zero_page)
 		return;
-	prog.engine->ptes.has_scan = false;
+	ptes->has_scan = false;
+	ptes->zero_frame = 0;
 	ck_assert_uint_eq(prog_pte(&prog, 0), UHMM_PTE_PRESENT);
+	ptes->zero_frame = uhmm_zero_frame();
+	ck_assert_uint_eq(prog_pte(&prog, 0), UHMM_PTE_PRESENT | zero_bit(0));
+	prog_call(&prog, in_write, (long)uhmm_addr_of(prog.base), 1, 0);
+	ck_assert_uint_eq(prog_pte(&prog, 0),
+			  UHMM_PTE_PRESENT | UHMM_PTE_EXCLUSIVE);
 }
 END_TEST
 
@@ -271,7 +289,7 @@ START_TEST(test_scan_many_pages)
 			 0);
 	for (uint64_t i = 0; i < PROG_PAGES; i++)
 		ck_assert_uint_eq(pte[i], i % 3 == 0 && i < 1200 ?
-				  UHMM_PTE_PRESENT | zero_bit() : 0);
+				  UHMM_PTE_PRESENT | zero_bit(i) : 0);
 }
 END_TEST
 
@@ -279,7 +297,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		test_scan_empty_present_zero,
-		test_scan_old_kernel_has_no_zero,
+		test_scan_old_kernel_zero_frame,
 		test_skip_holes,
 		test_scan_faults_nothing_in,
 		test_scan_unmapped_is_empty,
