@@ -12,6 +12,7 @@
 #                     on an emulated CPU, or is no matter of the kernel)
 #   --cache DIR       where kernels are kept (default: ~/.cache/uhmm-vm)
 #   --out DIR         where logs go (default: BUILD/vm)
+#   --add             keep the results that DIR has of other tests
 #   --user            run as a plain user inside, not as root
 #   --append ARGS     further arguments of the kernel
 #
@@ -25,7 +26,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source=$(cd "$here/../.." && pwd)
-build=$source/build/dev out='' user=0 append='' tests=.
+build=$source/build/dev out='' user=0 append='' tests=. add=''
 skip='^(probe_(hammer|roundtrip|many_opens|null_gpu)|bench_|preload-symbols)'
 label='^(unit|daemon|kernel|preload|probe|kselftest|golden|conformance)$'
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/uhmm-vm
@@ -41,6 +42,7 @@ while [ $# -gt 0 ]; do
 	--skip) skip=$2; shift ;;
 	--cache) cache=$2; shift ;;
 	--out) out=$2; shift ;;
+	--add) add=yes ;;
 	--user) user=65534 ;;
 	--append) append=$2; shift ;;
 	6.1 | 6.12) versions+=("$1") ;;
@@ -161,11 +163,28 @@ run_on() {
 		-initrd "$work/initrd.$version" -append \
 		"console=ttyS0 rootfstype=ramfs quiet panic=-1 uhmm_user=$user $append" \
 		</dev/null 2>&1 | stdbuf -oL tr -d '\r' >"$log" || true
-	grep -a '^@@ ' "$log" | sed 's/^@@ //' >"$out/$version.results" || true
-	grep -a '^FAILED' "$out/$version.results" || true
-	sed -n "s/^total/Linux $version:/p" "$out/$version.results" |
+	grep -a '^@@ ' "$log" | sed 's/^@@ //' >"$work/results" || true
+	keep_results "$version"
+	grep -a '^FAILED' "$work/results" || true
+	sed -n "s/^total/Linux $version:/p" "$work/results" |
 		grep . || { echo "Linux $version: did not end, see $log"; false; }
-	grep -q '^total .* 0 failed' "$out/$version.results"
+	grep -q '^total .* 0 failed' "$work/results"
+}
+
+# And those of tests that were not run now, behind them.
+keep_results() {	# VERSION
+	local file=$out/$1.results
+	[ -z "$add" ] || [ ! -e "$file" ] ||
+		awk 'NR == FNR { sub(/:$/, "", $2); now[$2] = 1; next }
+			$1 ~ /^(passed|skipped|FAILED)$/ {
+				name = $2
+				sub(/:$/, "", name)
+				if (!(name in now)) print
+			}' "$work/results" "$file" >"$work/kept"
+	cat "$work/results" >"$file.new"
+	[ ! -e "$work/kept" ] || cat "$work/kept" >>"$file.new"
+	rm -f "$work/kept"
+	mv "$file.new" "$file"
 }
 
 work=$(mktemp -d)
