@@ -162,6 +162,13 @@ static int handle_check(struct request *rq)
 	return reply_text(rq, why, strlen(why));
 }
 
+/* Its channels hang up: that is the reply. */
+static int handle_leave(struct request *rq)
+{
+	session_fail(rq->ch->session);
+	return 0;
+}
+
 static int handle_stop(struct request *rq)
 {
 	daemon_stop(rq->ch->d);
@@ -211,6 +218,7 @@ static const struct handler handlers[] = {
 	[UHMM_WIRE_bring] = { trap_bring, CHANNEL_CALLER, true },
 	[UHMM_WIRE_peek] = { vmops_peek, CHANNEL_CALLER, false },
 	[UHMM_WIRE_alone] = { policy_alone, CHANNEL_CALLER, false },
+	[UHMM_WIRE_leave] = { handle_leave, CHANNEL_CALLER, false },
 	[UHMM_WIRE_fork] = { fork_request, CHANNEL_CALLER, true },
 	[UHMM_WIRE_stats] = { handle_stats, CONTROLLER, false },
 	[UHMM_WIRE_check] = { handle_check, CONTROLLER, false },

@@ -111,11 +111,12 @@ static void run(void *unused)
 }
 
 /* The thread before may still be about to leave the stack. */
-static void wait_for_stack(void)
+void uhmm_agent_wait_end(void)
 {
 	uint32_t tid;
 
-	while ((tid = atomic_load(&agent.tid)) != 0)
+	while ((tid = atomic_load(&agent.tid)) != 0 &&
+	       uhmm_agent_state() != UHMM_AGENT_WATCHING)
 		/* the kernel's wake at thread exit is not a private one */
 		(void)uhmm_sys4(SYS_futex, uhmm_ptr(&agent.tid), FUTEX_WAIT,
 				tid, 0);
@@ -126,7 +127,7 @@ int uhmm_agent_start(struct uhmm_wire_token token, int uffd)
 	long ret;
 	int err;
 
-	wait_for_stack();
+	uhmm_agent_wait_end();
 	err = uhmm_channel_join(&agent.own, token, UHMM_ROLE_AGENT);
 	if (err)
 		return err;

@@ -41,6 +41,9 @@ enum uhmm_agent_state uhmm_agent_state(void);
  */
 void uhmm_agent_wait_orphaned(void);
 
+/** uhmm_agent_wait_end() - until it has ended, if it will */
+void uhmm_agent_wait_end(void);
+
 /** uhmm_agent_owns() - is @fd its channel, on the way to it? */
 bool uhmm_agent_owns(int fd);
 

@@ -11,7 +11,7 @@ bool uhmm_devfd_get_minor(int fd, struct uhmm_wire_token *token,
 	socklen_t bytes = sizeof(addr);
 	long ret;
 
-	if (fd < 0)
+	if (fd < 0 || uhmm_is_locked_up())
 		return false;
 	ret = uhmm_sys3(SYS_getpeername, fd, uhmm_ptr(&addr), uhmm_ptr(&bytes));
 	if (ret < 0 || bytes <= offsetof(struct sockaddr_un, sun_path) ||

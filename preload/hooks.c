@@ -12,6 +12,7 @@
 #include "device.h"
 #include "devfd.h"
 #include "libc.h"
+#include "lockup.h"
 #include "vmcalls.h"
 
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's
@@ -207,19 +208,40 @@ EXPORT void *sbrk(intptr_t by)
 	return uhmm_vm_sbrk(by);
 }
 
-/* Of what we do after it none of it may be permitted. */
 EXPORT int prctl(int option, ...)
 {
+	enum uhmm_lockup lockup = UHMM_LOCKUP_NOTHING;
 	unsigned long arg[4];
 	va_list ap;
+	int ret;
 
 	va_start(ap, option);
 	for (int i = 0; i < 4; i++)
 		arg[i] = va_arg(ap, unsigned long);
 	va_end(ap);
 	if (option == PR_SET_SECCOMP)
-		uhmm_vm_locked();
-	return libc_prctl(option, arg);
+		lockup = uhmm_lockup_begin(arg[0], arg[1], false);
+	ret = libc_prctl(option, arg);
+	uhmm_lockup_end(lockup, ret == 0);
+	return ret;
+}
+
+/* seccomp(2) has no other function. */
+EXPORT long syscall(long nr, ...)
+{
+	enum uhmm_lockup lockup = UHMM_LOCKUP_NOTHING;
+	long arg[6], ret;
+	va_list ap;
+
+	va_start(ap, nr);
+	for (int i = 0; i < 6; i++)
+		arg[i] = va_arg(ap, long);
+	va_end(ap);
+	if (nr == SYS_seccomp)
+		lockup = uhmm_lockup_begin_call(arg);
+	ret = libc_syscall(nr, arg);
+	uhmm_lockup_end(lockup, ret >= 0);
+	return ret;
 }
 
 EXPORT int madvise(void *addr, size_t bytes, int advice)

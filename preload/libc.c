@@ -33,6 +33,12 @@ void libc_find_all(void)
 		(void)libc_find((enum libc_name)n);
 }
 
+bool libc_is_behind(void)
+{
+	/* one that nobody else stands in front of */
+	return dlsym(RTLD_DEFAULT, names[LIBC_BRK]) != libc_find(LIBC_BRK);
+}
+
 long libc_result(long ret)
 {
 	if (!uhmm_sys_failed(ret))
@@ -207,6 +213,12 @@ int libc_prctl(int option, const unsigned long arg[4])
 	return (int)libc_result(uhmm_sys5(SYS_prctl, option, (long)arg[0],
 					  (long)arg[1], (long)arg[2],
 					  (long)arg[3]));
+}
+
+long libc_syscall(long nr, const long arg[6])
+{
+	return libc_result(uhmm_sys6(nr, arg[0], arg[1], arg[2], arg[3], arg[4],
+				     arg[5]));
 }
 
 int libc_madvise(void *addr, size_t bytes, int advice)

@@ -17,6 +17,10 @@
  */
 void libc_find_all(void);
 
+/** libc_is_behind() - do the program's calls come to us at all? Not when we were
+ *  loaded by dlopen(). */
+bool libc_is_behind(void);
+
 /** libc_lsan_is_turned_off() - what another library than ours says; else 0 */
 int libc_lsan_is_turned_off(void);
 
@@ -39,6 +43,8 @@ int libc_brk(void *end);
 void *libc_sbrk(intptr_t by);
 int libc_munmap(void *addr, size_t bytes);
 int libc_madvise(void *addr, size_t bytes, int advice);
+/* By no function: it has to do nothing but that. */
+long libc_syscall(long nr, const long arg[6]);
 int libc_prctl(int option, const unsigned long arg[4]);
 void *libc_mremap(void *old, size_t old_bytes, size_t new_bytes, int flags,
 		  void *to);

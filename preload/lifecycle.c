@@ -34,7 +34,7 @@ static void before_fork(void)
 	int err;
 
 	fork_id = 0;
-	if (!uhmm_session_exists())
+	if (!uhmm_session_exists() || uhmm_is_locked_up())
 		return;
 	fork_id = atomic_fetch_add(&last_fork_id, 1) + 1;
 	err = announce(UHMM_FORK_PREPARE);
@@ -78,6 +78,6 @@ __attribute__((constructor)) static void start(void)
 	libc_find_all();
 	(void)pthread_atfork(before_fork, after_fork_in_parent,
 			     after_fork_in_child);
-	if (uhmm_env_attach())
+	if (uhmm_env_attach() && libc_is_behind())
 		attach();
 }

@@ -150,9 +150,9 @@
 #define process_vm_readv(...) rule_2_call_libc_process_vm_or_sys
 #define process_vm_writev(...) rule_2_call_libc_process_vm_or_sys
 #define mlock(...) rule_2_call_libc_mlock_or_sys
+#define syscall(...) rule_4_use_uhmm_sys
 #endif
 #define fork(...) rule_2_no_fork
-#define syscall(...) rule_4_use_uhmm_sys
 #define poll(...) rule_5_use_uhmm_sys
 #define malloc(...) rule_5_no_malloc
 #define calloc(...) rule_5_no_malloc
@@ -168,6 +168,17 @@
 #define pthread_create(...) rule_5_the_agent_is_a_raw_thread
 #define pthread_mutex_lock(...) rule_5_no_lock
 
+/* May this thread not speak to the daemon any more (lockup.h)? */
+extern __thread bool uhmm_thread_is_locked_up;
+extern atomic_bool uhmm_all_are_locked_up;
+
+static inline bool uhmm_is_locked_up(void)
+{
+	return uhmm_thread_is_locked_up ||
+	       atomic_load_explicit(&uhmm_all_are_locked_up,
+				    memory_order_relaxed);
+}
+
 /* Block every signal, those libc keeps for itself too (rule 6). */
 struct uhmm_sigmask {
 	uint64_t bits;
@@ -178,6 +189,8 @@ static inline struct uhmm_sigmask uhmm_signals_block(void)
 	const struct uhmm_sigmask all = { ~0ull };
 	struct uhmm_sigmask old = { 0 };
 
+	if (uhmm_is_locked_up())
+		return old;
 	(void)uhmm_sys4(SYS_rt_sigprocmask, SIG_SETMASK, uhmm_ptr(&all),
 			uhmm_ptr(&old), sizeof(old));
 	return old;

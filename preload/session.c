@@ -6,6 +6,7 @@
 #include "buffer.h"
 #include "converse.h"
 #include "env.h"
+#include "request.h"
 #include "trap.h"
 #include "uffd.h"
 
@@ -301,6 +302,8 @@ static void end_if_finished(void)
 
 int uhmm_session_have(struct uhmm_session_ref *ref)
 {
+	if (uhmm_is_locked_up())
+		return -ENODEV;
 	uhmm_session_notice();
 	if (atomic_load(&session.phase) != READY)
 		return -ENODEV;
@@ -309,7 +312,7 @@ int uhmm_session_have(struct uhmm_session_ref *ref)
 
 int uhmm_session_need(struct uhmm_session_ref *ref)
 {
-	int err = 0;
+	int err = uhmm_is_locked_up() ? -ENODEV : 0;
 
 	while (!err) {
 		uhmm_session_notice();
@@ -325,6 +328,19 @@ int uhmm_session_need(struct uhmm_session_ref *ref)
 		}
 	}
 	return err;
+}
+
+/* There is no reply: the channel hangs up, the agent's when all is done. */
+void uhmm_session_leave(void)
+{
+	struct uhmm_wire_msg msg;
+
+	uhmm_wire_init(&msg, UHMM_WIRE_leave, 0, false);
+	if (uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED) != -EIO)
+		return;
+	uhmm_agent_wait_end();
+	uhmm_channel_close_idle();
+	end_if_finished();
 }
 
 bool uhmm_session_exists(void)

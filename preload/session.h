@@ -38,6 +38,10 @@ bool uhmm_session_exists(void);
  *  daemon is to be told when the session begins */
 void uhmm_session_note_uffd(void);
 
+/** uhmm_session_leave() - end it in good order: all pages come back first, and
+ *  the agent has ended. Other threads may make a new one. */
+void uhmm_session_leave(void);
+
 /** uhmm_session_owns() - is @fd a descriptor of ours? */
 bool uhmm_session_owns(int fd);
 

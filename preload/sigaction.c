@@ -136,6 +136,8 @@ int uhmm_sigprocmask(int how, const uint64_t *set, uint64_t *old)
  * have been set in between. */
 void uhmm_signals_restore(struct uhmm_sigmask old)
 {
+	if (uhmm_is_locked_up())
+		return;
 	if (uhmm_trap_is_set())
 		old.bits = uhmm_sigmask_guard(old.bits);
 	(void)set_mask(SIG_SETMASK, &old.bits, NULL);

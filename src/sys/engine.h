@@ -201,8 +201,8 @@ UHMM_CHECKED int uhmm_engine_any_create(struct uhmm_engine **engine,
 UHMM_CHECKED int uhmm_engine_evacuate(struct uhmm_engine *engine,
 				      bool patient);
 
-/** uhmm_engine_close() - every page was given back: the program may unmap the
- *  window without telling anybody */
+/** uhmm_engine_close() - every page was given back: what is registered is so no
+ *  more, for nobody will read what the kernel tells of it */
 void uhmm_engine_close(struct uhmm_engine *engine);
 
 /** uhmm_engine_litter() - pages in the window that nobody needs, as far as the

@@ -203,9 +203,12 @@ void uhmm_engine_lose_window(struct uhmm_engine *e, struct uhmm_range r)
 
 void uhmm_engine_close(struct uhmm_engine *e)
 {
-	int err;
+	const struct uhmm_range all = { UHMM_VPN(0), UHMM_VPN(UINT64_MAX) };
+	int err = uhmm_engine_unregister(e, &e->watched, all);
 
-	if (!uhmm_window_exists(&e->window))
+	if (!err)
+		err = uhmm_engine_unregister(e, &e->trapped, all);
+	if (err || !uhmm_window_exists(&e->window))
 		return;
 	err = uhmm_uffd_unregister(e->fds.uffd,
 				   uhmm_range_of(e->window.base,

@@ -9,6 +9,8 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -218,8 +220,21 @@ static void uses_up_its_mappings(void)
 	range_is(here, 0, N, "with room again");
 }
 
+/* Ways to be locked up; the last is libseccomp's for all threads at once. */
+enum lock { BY_PRCTL, BY_SYSTEM_CALL, ALL_THREADS };
+
+static int set_filter(const struct sock_fprog *program, enum lock how)
+{
+	unsigned int flags = how == ALL_THREADS ? SECCOMP_FILTER_FLAG_TSYNC : 0;
+
+	if (how == BY_PRCTL)
+		return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program);
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags,
+			    program);
+}
+
 /* As sandboxes have it: who does something else is killed. */
-static void lock_up(void)
+static void lock_up(enum lock how)
 {
 	static const unsigned int allowed[] = {
 		SYS_read, SYS_write, SYS_exit, SYS_exit_group, SYS_brk,
@@ -242,18 +257,97 @@ static void lock_up(void)
 	filter[2 * COUNT + 1] = (struct sock_filter)BPF_STMT(
 		BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "%s", strerror(errno));
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+	if (set_filter(&program, how))
 		probe_skip("seccomp: %s", strerror(errno));
+}
+
+/* It works on in memory that was away, makes some and drops some. */
+static void locked_up(enum lock how)
+{
+	unsigned char *p = range_make(RANGE_ON_DEVICE), *q;
+	unsigned char *mixed = range_make(RANGE_MIXED);
+
+	lock_up(how);
+	range_is(p, 0, N, "behind the filter");
+	range_is(mixed, 0, N, "behind the filter, mixed");
+	memset(p, 1, N * page_bytes);
+	CHECK(*range_at(p, N - 1) == 1, "written");
+	q = mmap(NULL, 64 * page_bytes, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(q != MAP_FAILED, "mmap");
+	memset(q, 1, 64 * page_bytes);
+	CHECK(!munmap(q, 64 * page_bytes) && !munmap(mixed, N * page_bytes),
+	      "munmap");
 }
 
 static void locks_itself_up(void)
 {
-	unsigned char *p = range_make(RANGE_ON_DEVICE);
+	locked_up(BY_PRCTL);
+}
 
-	lock_up();
-	range_is(p, 0, N, "behind the filter");
-	memset(p, 1, N * page_bytes);
-	CHECK(*range_at(p, N - 1) == 1, "written");
+static void locks_up_by_system_call(void)
+{
+	locked_up(BY_SYSTEM_CALL);
+}
+
+static void locks_all_threads_up(void)
+{
+	locked_up(ALL_THREADS);
+}
+
+static unsigned char *locked_pages;
+static _Atomic int locked_is_through;
+
+/* A thread that ends would call what the filter has not: it waits for the end. */
+static void *be_locked_up(void *arg)
+{
+	lock_up(BY_PRCTL);
+	range_is(locked_pages, 0, N, "behind the filter");
+	memset(locked_pages, 1, N * page_bytes);
+	locked_is_through = 1;
+	(void)!read(*(int *)arg, arg, 1);
+	return NULL;
+}
+
+/* The others have the device as before. */
+static void locks_one_thread_up(void)
+{
+	unsigned char *p = range_make(RANGE_ON_DEVICE);
+	pthread_t thread;
+	int end[2];
+
+	locked_pages = range_make(RANGE_ON_DEVICE);
+	CHECK(!pipe2(end, O_CLOEXEC), "%s", strerror(errno));
+	CHECK(!pthread_create(&thread, NULL, be_locked_up, &end[0]), "thread");
+	while (!locked_is_through)
+		sched_yield();
+	range_is(p, 0, N, "beside it");
+	probe_to_dev(dev0, p, N);
+	CHECK(range_away(p, N) == N, "not all went");
+	range_is(p, 0, N, "back again");
+	CHECK(*range_at(locked_pages, 1) == 1, "written");
+}
+
+/* read, write, exit(2): not even the one that _exit() makes. */
+static void locks_itself_up_strictly(void)
+{
+	pid_t pid;
+
+	if (prctl(PR_GET_SECCOMP))
+		probe_skip("locked up by somebody else already");
+	pid = fork();
+	CHECK(pid >= 0, "fork: %s", strerror(errno));
+	if (pid == 0) {
+		unsigned char *p;
+
+		range_set_up();
+		p = range_make(RANGE_ON_DEVICE);
+		CHECK(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT), "%s",
+		      strerror(errno));
+		range_is(p, 0, N, "in strict mode");
+		memset(p, 1, N * page_bytes);
+		(void)syscall(SYS_exit, *range_at(p, 3) != 1);
+	}
+	probe_wait(pid, "the child");
 }
 
 /* As AddressSanitizer and its like map it: none of it is there but a few pages.
@@ -306,6 +400,14 @@ static const struct conf_case cases[] = {
 	  forks_with_a_desert },
 	{ "locks_itself_up", "seccomp: pages come back to who may not ask",
 	  locks_itself_up },
+	{ "locks_up_by_system_call", "the same by seccomp(2)",
+	  locks_up_by_system_call },
+	{ "locks_all_threads_up", "the same for all threads at once",
+	  locks_all_threads_up },
+	{ "locks_itself_up_strictly", "the same with SECCOMP_MODE_STRICT",
+	  locks_itself_up_strictly },
+	{ "locks_one_thread_up", "one thread only: the others have the device",
+	  locks_one_thread_up },
 };
 
 CONF_MAIN("manners", range_set_up, cases)

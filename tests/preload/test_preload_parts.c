@@ -5,14 +5,20 @@
  * a program around it is in test_preload.c.
  */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define UHMM_PRELOAD_DEFINES_HOOKS	/* this calls them as a program does */
 #include "../../preload/devfd.h"
+#include "../../preload/lockup.h"
 #include "../../preload/ownfd.h"
 #include "../../preload/smaps.h"
 #include "../../preload/uffd.h"
@@ -144,6 +150,74 @@ START_TEST(test_devfd_of_other_descriptors)
 }
 END_TEST
 
+#define NR BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
+#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define KILL BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+#define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+#define IF(op, k, yes, no) BPF_JUMP(BPF_JMP | (op) | BPF_K, k, yes, no)
+
+#define PERMITS(...) permits((struct sock_filter[]){ __VA_ARGS__ },         \
+	sizeof((struct sock_filter[]){ __VA_ARGS__ }) /                     \
+		sizeof(struct sock_filter))
+
+static bool permits(struct sock_filter *filter, size_t n)
+{
+	const struct sock_fprog prog = { (unsigned short)n, filter };
+
+	return uhmm_lockup_permits(&prog);
+}
+
+START_TEST(test_lockup_lists)
+{
+	ck_assert(PERMITS(ALLOW));
+	ck_assert(!PERMITS(KILL));
+	ck_assert(PERMITS(NR, IF(BPF_JEQ, SYS_ptrace, 0, 1), KILL, ALLOW));
+	ck_assert(!PERMITS(NR, IF(BPF_JEQ, SYS_recvmsg, 0, 1), REFUSE, ALLOW));
+	ck_assert(!PERMITS(NR, IF(BPF_JEQ, SYS_read, 1, 0), KILL, ALLOW));
+	/* all but one of ours */
+	ck_assert(!PERMITS(NR, IF(BPF_JEQ, SYS_getcpu, 1, 0), ALLOW, REFUSE));
+	ck_assert(PERMITS(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_LOG)));
+	ck_assert(!PERMITS(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP)));
+}
+END_TEST
+
+/* What compilers of filters make: ranges, another machine, masks of arguments. */
+START_TEST(test_lockup_shapes)
+{
+	ck_assert(PERMITS(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+				   offsetof(struct seccomp_data, arch)),
+			  IF(BPF_JEQ, AUDIT_ARCH_I386, 0, 1), KILL, ALLOW));
+	ck_assert(PERMITS(NR, IF(BPF_JGT, 100000, 0, 1), KILL,
+			  IF(BPF_JGE, 100000, 0, 1), KILL, ALLOW));
+	ck_assert(PERMITS(NR, IF(BPF_JSET, 0x40000000, 0, 1), KILL, ALLOW));
+	ck_assert(PERMITS(NR, BPF_STMT(BPF_ST, 3),
+			  BPF_STMT(BPF_LD | BPF_IMM, 0),
+			  BPF_STMT(BPF_LDX | BPF_MEM, 3),
+			  BPF_STMT(BPF_MISC | BPF_TXA, 0),
+			  IF(BPF_JEQ, SYS_ptrace, 0, 1), KILL, ALLOW));
+	ck_assert(!PERMITS(NR, BPF_STMT(BPF_ALU | BPF_SUB | BPF_K, 1),
+			   IF(BPF_JEQ, SYS_sendmsg - 1, 0, 1), KILL, ALLOW));
+	ck_assert(!PERMITS(NR, BPF_STMT(BPF_JMP | BPF_JA, 1), ALLOW, KILL));
+	ck_assert(!PERMITS(BPF_STMT(BPF_LD | BPF_IMM, 0),
+			   BPF_STMT(BPF_RET | BPF_A, 0)));
+}
+END_TEST
+
+/* What is no filter changes nothing, whatever it points to. */
+START_TEST(test_lockup_of_no_filter)
+{
+	const struct sock_fprog nowhere = { 3, NULL }, empty = { 0, NULL };
+	const unsigned long none[] = { 0, 8, (uintptr_t)&nowhere,
+				       (uintptr_t)&empty };
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		ck_assert_int_eq(uhmm_lockup_begin(SECCOMP_MODE_FILTER, none[i],
+						   true),
+				 UHMM_LOCKUP_NOTHING);
+	ck_assert_int_eq(uhmm_lockup_begin(0, 0, true), UHMM_LOCKUP_NOTHING);
+}
+END_TEST
+
 static Suite *parts_suite(void)
 {
 	Suite *s = suite_create("preload parts");
@@ -153,6 +227,9 @@ static Suite *parts_suite(void)
 	tcase_add_test(tc, test_smaps_cuts_a_long_name);
 	tcase_add_test(tc, test_connect_without_daemon_leaves_nothing);
 	tcase_add_test(tc, test_devfd_of_other_descriptors);
+	tcase_add_test(tc, test_lockup_lists);
+	tcase_add_test(tc, test_lockup_shapes);
+	tcase_add_test(tc, test_lockup_of_no_filter);
 	suite_add_tcase(s, tc);
 	return s;
 }
