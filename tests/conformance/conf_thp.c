@@ -346,6 +346,102 @@ static void huge_partly_covered(void)
 	probe_verify(p, 2 * unit, 1, "touched");
 }
 
+/* A large folio of @npages that PTEs map goes and comes back page by page. */
+static void goes_by_pages(char *p, size_t npages)
+{
+	to_dev(p, npages, 1);
+	snapshot_is(p, npages, DEVICE_WRITE);
+	(void)*(volatile char *)page_of(p, 5);
+	snapshot_is(page_of(p, 5), 1, WRITE);
+	snapshot_is(page_of(p, 6), npages - 6, DEVICE_WRITE);
+	CHECK(to_sys(p, npages) == npages - 1, "each counts");
+	probe_verify(p, npages, 1, "back");
+	probe_do(fd, UHMM_DMIRROR_MIGRATE_TO_DEV, page_of(p, 3), 7, mirror);
+	snapshot_is(p, 3, WRITE);
+	snapshot_is(page_of(p, 3), 7, DEVICE_WRITE);
+	snapshot_is(page_of(p, 10), npages - 10, WRITE);
+	probe_verify(p, npages, 1, "touched");
+}
+
+/* Protecting a part has the PMD split, and leaves the folio as it is. */
+static void huge_by_ptes(void)
+{
+	char *p = map_aligned(1, RW, MADV_HUGEPAGE);
+
+	probe_fill(p, unit, 1);
+	if (!is_huge(p))
+		probe_skip("got no huge page");
+	CHECK(!mprotect(page_of(p, 9), page_bytes, PROT_READ) &&
+		      !mprotect(page_of(p, 9), page_bytes, RW),
+	      "mprotect");
+	snapshot_is(p, unit, WRITE);
+	goes_by_pages(p, unit);
+}
+
+/* ---- folios of 64 KiB ---- */
+
+#define MTHP "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/"
+#define MTHP_BYTES 65536
+
+static bool write_text(const char *path, const char *text)
+{
+	int file = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = file >= 0 && write(file, text, strlen(text)) > 0;
+
+	if (file >= 0)
+		close(file);
+	return done;
+}
+
+static unsigned long read_number(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	unsigned long n = 0;
+
+	if (!f || fscanf(f, "%lu", &n) != 1)
+		n = 0;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* The word in brackets of @path, the choice that is made. */
+static void read_choice(const char *path, char word[32])
+{
+	FILE *f = fopen(path, "re");
+
+	if (!f || fscanf(f, "%*[^[][%31[a-z]", word) != 1)
+		probe_skip("no folios of 64 KiB");
+	fclose(f);
+}
+
+/* Memory of @bytes in folios of 64 KiB; too small for a huge page. */
+static char *map_mthp(size_t bytes)
+{
+	uintptr_t at = (uintptr_t)probe_map(
+		(bytes + MTHP_BYTES) / page_bytes, RW);
+	char *p = (char *)((at + MTHP_BYTES - 1) & -(uintptr_t)MTHP_BYTES);
+	unsigned long before = read_number(MTHP "stats/anon_fault_alloc");
+	char choice[32];
+
+	read_choice(MTHP "enabled", choice);
+	if (!write_text(MTHP "enabled", "madvise"))
+		probe_skip("may not ask for folios of 64 KiB");
+	CHECK(!madvise(p, bytes, MADV_HUGEPAGE), "madvise");
+	probe_fill(p, bytes / page_bytes, 1);
+	CHECK(write_text(MTHP "enabled", choice), "%s stays", MTHP "enabled");
+	if (read_number(MTHP "stats/anon_fault_alloc") == before)
+		probe_skip("got no folio of 64 KiB");
+	return p;
+}
+
+static void mthp(void)
+{
+	size_t npages = 4 * MTHP_BYTES / page_bytes;
+
+	goes_by_pages(map_mthp(4 * MTHP_BYTES), npages);
+}
+
 static void huge_mprotect(void)
 {
 	size_t half = unit / 2 * page_bytes;
@@ -524,6 +620,11 @@ static const struct conf_case cases[] = {
 	/* S3.2 */
 	{ "huge_partly_covered", "a range that covers parts moves base pages",
 	  huge_partly_covered },
+	/* S3.2 */
+	{ "huge_by_ptes", "a huge page that PTEs map moves as base pages",
+	  huge_by_ptes },
+	/* S3.2 */
+	{ "mthp", "so do folios of 64 KiB, whole and in part", mthp },
 	/* S3.4 */
 	{ "huge_mprotect", "mprotect keeps a whole unit and splits a part",
 	  huge_mprotect },
