@@ -129,16 +129,29 @@ static bool is_to_move(const struct uhmm_run *run, uint64_t end)
 	return end - run->done >= MOVE_BACK_MIN && !(run->flags & UHMM_RUN_WP);
 }
 
+/*
+ * May the hands be asked? Where they were busy, or the mappings changing, others
+ * have run: what the caller knew is old, a page may have been dropped since. It
+ * looks again, and then the page is copied, which waits for nobody.
+ */
+static bool may_ask(struct uhmm_engine *e)
+{
+	bool may = !e->give_again;
+
+	e->give_again = false;
+	return may;
+}
+
 /* The rest of @run up to page @end is in the window. */
 static int give_held(struct uhmm_engine *e, struct uhmm_run *run, uint64_t end)
 {
 	int err = -ENOSYS;
 
-	if (is_to_move(run, end))
+	if (is_to_move(run, end) && may_ask(e))
 		err = give_by_move(e, run, end);
-	if (!err || err == -ESRCH)
+	e->give_again = err == -EAGAIN;
+	if (!err || err == -ESRCH || err == -EAGAIN)
 		return err;
-	/* also for a program that changes its mappings all the time */
 	return give_by_copy(e, run, end);
 }
 
@@ -245,11 +258,14 @@ static int give_unit(struct uhmm_engine *e, struct uhmm_run *run)
 	int err = -ENOSYS;
 
 	run->done = 0;
-	if (is_held(e, run) && !(run->flags & UHMM_RUN_WP))
+	if (is_held(e, run) && !(run->flags & UHMM_RUN_WP) && may_ask(e))
 		err = move_unit(e, run);
+	e->give_again = err == -EAGAIN;
 	run->error = err;
 	if (!err || err == -ESRCH)
 		return err;
+	if (err == -EAGAIN && !run->done)
+		return 0;
 	if (run->done)	/* not one any more */
 		return give_rest(e, run);
 	uhmm_engine_bring_out(e, &e->window, run->dpfn, run->npages);

@@ -226,6 +226,8 @@ static int env_move(void *ctx, struct uhmm_range open,
 		cmd.range[cmd.n++] = uhmm_range_of(m[i].to, m[i].npages);
 	}
 	*moved = 0;
+	if (p->hands_busy)
+		return -EAGAIN;
 	if (p->before_move)
 		p->before_move(p);
 	if (send(p->channel[PROG_HANDS], &cmd, sizeof(cmd), MSG_NOSIGNAL) < 0 ||

@@ -52,6 +52,7 @@ struct prog {
 	bool refuse_zap;	/* hands fail with -EINVAL */
 	bool zapping;		/* a removal is our own */
 	void (*before_move)(struct prog *p);	/* if there is one */
+	bool hands_busy;	/* somebody else has them: nothing is moved */
 	struct uhmm_range flight;	/* being taken: faults there wait */
 	bool flight_dropped;	/* ... and was unmapped meanwhile */
 

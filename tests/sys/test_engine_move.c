@@ -116,6 +116,29 @@ START_TEST(test_few_are_copied_back)
 }
 END_TEST
 
+/* While the hands were busy a page may have been dropped: who gives it looks
+ * again before bytes are put there, and then they need no hands. */
+START_TEST(test_give_looks_again)
+{
+	uint8_t pte[16];
+
+	prog_map(&prog, 16, true);
+	prog_take(&prog, 0, 16);
+	prog.hands_busy = true;
+	ck_assert_int_eq(prog_give(&prog, 0, 16, 0).error, -EAGAIN);
+	ck_assert_int_eq(uhmm_ptes_scan(&prog.engine->ptes,
+					uhmm_range_of(prog.base, 16), pte),
+			 0);
+	for (unsigned int i = 0; i < 16; i++)
+		ck_assert(!(pte[i] & UHMM_PTE_PRESENT));
+	ck_assert_int_eq(prog_give(&prog, 0, 16, 0).error, 0);
+	prog.hands_busy = false;
+	ck_assert_uint_eq(stats()->pages_moved, 16);
+	ck_assert_int_eq(prog_call(&prog, in_sum, addr_of(0), 16, 0),
+			 sum_to(16));
+}
+END_TEST
+
 /* A place where something lies is swept on the way. */
 START_TEST(test_places_are_used_again)
 {
@@ -476,6 +499,7 @@ int main(void)
 	const TTest *const tests[] = {
 		test_many_are_moved_both_ways,
 		test_few_are_copied_back,
+		test_give_looks_again,
 		test_places_are_used_again,
 		test_holes_and_zero_pages,
 		test_device_writes_where_it_is,
