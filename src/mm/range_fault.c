@@ -26,6 +26,8 @@ struct piece {
 	struct uhmm_mm *mm;
 	const struct uhmm_pagemap *pgmap;
 	uint64_t request;		/* default_flags */
+	bool *left;			/* NULL, or where to note that read-only
+					 * pages of the caller's device were left */
 	struct uhmm_vma vma;
 	struct uhmm_range range;
 	uint64_t *out;
@@ -158,6 +160,20 @@ static enum need look_coherent(struct piece *p, uint64_t i,
 	return need;
 }
 
+/* A page of the caller's own device is to be written, and its entry is read-only.
+ * The kernel hands that out, whatever the mapping says, so that no error comes
+ * of it and nothing happens to it while another page has one; its test driver
+ * fails in the end, with a warning. We do then what a CPU write would (spec
+ * 2.12). */
+static enum need need_own_read_only(const struct piece *p)
+{
+	if (p->left) {
+		*p->left = true;
+		return NEED_NOTHING;
+	}
+	return p->vma.write ? NEED_RESTORE : NEED_EPERM;
+}
+
 /* Page @i has an entry. */
 static enum need look_leaf(struct piece *p, uint64_t i, uhmm_softleaf_t leaf)
 {
@@ -181,10 +197,7 @@ static enum need look_leaf(struct piece *p, uint64_t i, uhmm_softleaf_t leaf)
 	if (uhmm_softleaf_is_device_private_write(leaf))
 		p->out[i] |= UHMM_HMM_PFN_WRITE;
 	else if (wants_write(p))
-		/* The kernel hands out the read-only entry here and its test
-		 * driver fails with a warning; we do what a CPU write would
-		 * (spec 2.12). */
-		return p->vma.write ? NEED_RESTORE : NEED_EPERM;
+		return need_own_read_only(p);
 	return NEED_NOTHING;
 }
 
@@ -404,12 +417,13 @@ static int refuse(const struct uhmm_range_fault *range, struct uhmm_range r)
 }
 
 /* Deal with what is at @at. Return: 0 with *@at behind it, or -errno. */
-static int do_mapping(struct uhmm_range_fault *range, uhmm_vpn_t *at)
+static int do_mapping(struct uhmm_range_fault *range, uhmm_vpn_t *at,
+		      bool *left)
 {
 	struct uhmm_mm *mm = range->notifier->mm;
 	struct uhmm_range rest = { *at, range->range.end };
 	struct piece p = { .call = range, .mm = mm, .pgmap = range->pgmap,
-			   .request = range->default_flags };
+			   .request = range->default_flags, .left = left };
 	int err = mm->ops->vma_find(mm->ops_ctx, *at, &p.vma);
 
 	if (err == -ENOENT) {
@@ -436,17 +450,29 @@ static int do_mapping(struct uhmm_range_fault *range, uhmm_vpn_t *at)
 	return do_piece(&p);
 }
 
-int uhmm_range_fault(struct uhmm_range_fault *range)
+static int do_mappings(struct uhmm_range_fault *range, bool *left)
 {
-	struct uhmm_mm *mm = range->notifier->mm;
+	const struct uhmm_mm *mm = range->notifier->mm;
 	uhmm_vpn_t at = range->range.start;
 
 	while (at.val < range->range.end.val) {
-		int err = mm->gone ? -ESRCH : do_mapping(range, &at);
+		int err = mm->gone ? -ESRCH : do_mapping(range, &at, left);
 
 		if (err)
 			return err;
 	}
+	return 0;
+}
+
+int uhmm_range_fault(struct uhmm_range_fault *range)
+{
+	bool left = false;
+	int err = do_mappings(range, &left);
+
+	if (!err && left)
+		err = do_mappings(range, NULL);
+	if (err)
+		return err;
 	if (uhmm_notifier_read_retry(range->notifier, range->notifier_seq))
 		return -EBUSY;
 	return 0;

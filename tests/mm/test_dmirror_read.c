@@ -67,6 +67,25 @@ START_TEST(test_read_sweeps_within_a_page_table)
 }
 END_TEST
 
+/* Read-only pages of the caller's device are no error of a write, and where
+ * another page is one nothing happens to them. */
+START_TEST(test_write_passes_its_own_read_only_pages)
+{
+	fake_map(rig.m, RIG_VPN, 4, &fake_rw);
+	fake_put(rig.m, RIG_VPN, 4, 1);
+	rig_to_dev(0, rig.m, RIG_VPN, 4);
+	fake_protect(rig.m, RIG_VPN, 4, &fake_ro);
+	rig_fails(rig.file, RIG_WRITE, RIG_VPN, 4, -EPERM);
+	fake_unmap(rig.m, RIG_VPN + 3, 1);
+	rig_fails(rig.file, RIG_WRITE, RIG_VPN, 4, -EFAULT);
+	fake_protect(rig.m, RIG_VPN, 3, &fake_rw);
+	rig_fails(rig.file, RIG_WRITE, RIG_VPN, 4, -EFAULT);
+	ck_assert_uint_eq(rig_used(0), 3);
+	rig_ok(rig.file, RIG_WRITE, RIG_VPN, 3, 1);
+	ck_assert_uint_eq(rig_used(0), 0);
+}
+END_TEST
+
 /* ---- files ---- */
 
 /* Files are not watched: what the mirror knows of them is looked at again. */
@@ -125,5 +144,6 @@ END_TEST
 UNIT_RIG_MAIN("dmirror_read",
 	      UNIT_TABLE(test_read_brings_back_what_is_behind_a_hole, sweeps),
 	      UNIT_TEST(test_read_sweeps_within_a_page_table),
+	      UNIT_TEST(test_write_passes_its_own_read_only_pages),
 	      UNIT_TEST(test_read_of_private_file),
 	      UNIT_TEST(test_read_of_shared_file))
