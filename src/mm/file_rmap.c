@@ -7,14 +7,25 @@
 
 #include <uhmm/migrate.h>
 
+/* A mapping that has some of the pages that are looked for. */
+struct place {
+	struct uhmm_mm *mm;
+	struct uhmm_vma vma;
+	struct uhmm_range range;	/* where it has them */
+	uint32_t turn;			/* of its mm among all */
+};
+
 /* Pages [first, first + npages) of a file, that the kernel looks for: the walk
- * for one has ended at the until-th mm of all. */
+ * for one has ended at the until-th place of all, which are in its order. */
 struct stretch {
 	uint64_t file, first, npages;
+	struct place *place;
+	uint32_t nplaces, room;
 	uint32_t until[UHMM_MIGRATE_NPAGES_MAX];
 };
 
-/* All mms in the order of the kernel's walk. */
+/* All mms, the mappings of one behind those of the other where they begin with
+ * the same page of the file. */
 struct order {
 	struct uhmm_mm **mm;
 	uint32_t n;
@@ -42,24 +53,51 @@ static uint64_t index_in(const struct stretch *s, const struct uhmm_vma *vma,
 	return vma->file_page + vpn.val - vma->range.start.val - s->first;
 }
 
-/* Call @visit for whatever the @k-th mm has of @s. */
-static void each_range(const struct order *order, uint32_t k, struct stretch *s,
-		       void (*visit)(struct stretch *s, struct uhmm_mm *mm,
-				     uint32_t k, const struct uhmm_vma *vma,
-				     struct uhmm_range r))
+static int add_place(struct stretch *s, struct place place)
 {
-	struct uhmm_mm *mm = order->mm[k];
-	uhmm_vpn_t at = UHMM_VPN(0);
-	struct uhmm_vma vma;
+	if (s->nplaces == s->room) {
+		uint32_t room = s->room ? s->room * 2 : 16;
+		struct place *more = realloc(s->place, room * sizeof(*more));
 
-	while (!mm->gone && !mm->bare &&
-	       !mm->ops->vma_find(mm->ops_ctx, at, &vma)) {
-		struct uhmm_range r = range_in(&vma, s);
-
-		if (uhmm_range_npages(r))
-			visit(s, mm, k, &vma, r);
-		at = vma.range.end;
+		if (!more)
+			return -ENOMEM;
+		s->place = more;
+		s->room = room;
 	}
+	s->place[s->nplaces++] = place;
+	return 0;
+}
+
+/* Where the @turn-th mm has something of @s. */
+static int find_places(const struct order *order, uint32_t turn,
+		       struct stretch *s)
+{
+	struct place at = { .mm = order->mm[turn], .turn = turn };
+	const struct uhmm_mm *mm = at.mm;
+	uhmm_vpn_t vpn = UHMM_VPN(0);
+	int err = 0;
+
+	while (!err && !mm->gone && !mm->bare &&
+	       !mm->ops->vma_find(mm->ops_ctx, vpn, &at.vma)) {
+		at.range = range_in(&at.vma, s);
+		if (uhmm_range_npages(at.range))
+			err = add_place(s, at);
+		vpn = at.vma.range.end;
+	}
+	return err;
+}
+
+/* The kernel keeps the mappings of a file by the page they begin with.
+ * Kernel: vma_interval_tree. */
+static int by_first_page(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->vma.file_page != y->vma.file_page)
+		return x->vma.file_page < y->vma.file_page ? -1 : 1;
+	if (x->turn != y->turn)
+		return x->turn < y->turn ? -1 : 1;
+	return x->range.start.val < y->range.start.val ? -1 : 1;
 }
 
 static bool is_of_file(const struct uhmm_vma *vma, uint8_t pte)
@@ -68,30 +106,32 @@ static bool is_of_file(const struct uhmm_vma *vma, uint8_t pte)
 	       (vma->shared || (pte & UHMM_PTE_FILE));
 }
 
-/* The @k-th mm has those of @r that it maps. */
-static void find_holders(struct stretch *s, struct uhmm_mm *mm, uint32_t k,
-			 const struct uhmm_vma *vma, struct uhmm_range r)
+/* The @k-th place has those of its pages that it maps. */
+static void find_held(struct stretch *s, uint32_t k)
 {
+	const struct place *at = &s->place[k];
 	uint8_t pte[UHMM_MIGRATE_NPAGES_MAX];
-	uint64_t first = index_in(s, vma, r.start);
+	uint64_t first = index_in(s, &at->vma, at->range.start);
 
-	if (mm->ops->scan(mm->ops_ctx, r, pte))
+	if (at->mm->ops->scan(at->mm->ops_ctx, at->range, pte))
 		return;
-	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
-		if (is_of_file(vma, pte[i]))
+	for (uint64_t i = 0; i < uhmm_range_npages(at->range); i++)
+		if (is_of_file(&at->vma, pte[i]))
 			s->until[first + i] = k + 1;
 }
 
-/* The mirrors of the @k-th mm forget what was looked for there. */
-static void tell(struct stretch *s, struct uhmm_mm *mm, uint32_t k,
-		 const struct uhmm_vma *vma, struct uhmm_range r)
+/* The mirrors of the @k-th place forget what was looked for there. */
+static void tell(const struct stretch *s, uint32_t k)
 {
-	uint64_t first = index_in(s, vma, r.start);
+	const struct place *at = &s->place[k];
+	uint64_t first = index_in(s, &at->vma, at->range.start);
 
-	for (uint64_t i = 0; i < uhmm_range_npages(r); i++)
+	for (uint64_t i = 0; i < uhmm_range_npages(at->range); i++)
 		if (k < s->until[first + i])
 			uhmm_mm_invalidate(
-				mm, uhmm_range_of(UHMM_VPN(r.start.val + i), 1),
+				at->mm,
+				uhmm_range_of(UHMM_VPN(at->range.start.val + i),
+					      1),
 				UHMM_NOTIFY_CLEAR, NULL);
 }
 
@@ -127,23 +167,38 @@ static bool make_order(struct uhmm_core *core, struct order *order)
 	return true;
 }
 
-/* Look for @s as the kernel does, for @caller, whose page table is already
- * looked at. */
-static void walk(const struct order *order, const struct uhmm_mm *caller,
-		 struct stretch *s)
+static bool is_migrating(const struct place *at, const struct uhmm_mm *caller,
+			 uhmm_vpn_t vpn)
 {
+	return at->mm == caller && uhmm_range_has(at->vma.range, vpn);
+}
+
+/* Look for @s as the kernel does, for who migrates it from @vpn of @caller, the
+ * page table of which is already looked at. */
+static int walk(const struct order *order, const struct uhmm_mm *caller,
+		uhmm_vpn_t vpn, struct stretch *s)
+{
+	int err = 0;
+
+	s->nplaces = 0;
 	for (uint64_t i = 0; i < s->npages; i++)
 		s->until[i] = 0;
-	for (uint32_t k = 0; k < order->n; k++)
-		if (order->mm[k] != caller)
-			each_range(order, k, s, find_holders);
+	for (uint32_t i = 0; i < order->n && !err; i++)
+		err = find_places(order, i, s);
+	if (err)
+		return err;
+	qsort(s->place, s->nplaces, sizeof(*s->place), by_first_page);
+	for (uint32_t k = 0; k < s->nplaces; k++)
+		if (!is_migrating(&s->place[k], caller, vpn))
+			find_held(s, k);
 	/* who has it is not known here: the walk passes all */
 	for (uint64_t i = 0; i < s->npages; i++)
 		if (!s->until[i])
-			s->until[i] = order->n;
-	for (uint32_t k = 0; k < order->n; k++)
-		if (!uhmm_list_is_empty(&order->mm[k]->notifiers))
-			each_range(order, k, s, tell);
+			s->until[i] = s->nplaces;
+	for (uint32_t k = 0; k < s->nplaces; k++)
+		if (!uhmm_list_is_empty(&s->place[k].mm->notifiers))
+			tell(s, k);
+	return 0;
 }
 
 static bool is_looked_for(const struct uhmm_vma *vma, uint8_t pte)
@@ -166,12 +221,14 @@ int uhmm_file_rmap_tell(struct uhmm_mm *mm, const struct uhmm_vma *vma,
 	uint64_t n = uhmm_range_npages(r), i = 0;
 	struct stretch s = { .file = vma->file };
 	struct order order;
+	int err = 0;
 
 	if (!is_any_looked_for(vma, n, pte))
 		return 0;
 	if (!make_order(mm->core, &order))
 		return -ENOMEM;
-	while (i < n) {
+	while (i < n && !err) {
+		uhmm_vpn_t vpn = UHMM_VPN(r.start.val + i);
 		uint64_t first = i;
 
 		while (i < n && is_looked_for(vma, pte[i]))
@@ -180,11 +237,11 @@ int uhmm_file_rmap_tell(struct uhmm_mm *mm, const struct uhmm_vma *vma,
 			i++;
 			continue;
 		}
-		s.first = vma->file_page + r.start.val + first -
-			  vma->range.start.val;
+		s.first = vma->file_page + vpn.val - vma->range.start.val;
 		s.npages = i - first;
-		walk(&order, mm, &s);
+		err = walk(&order, mm, vpn, &s);
 	}
+	free(s.place);
 	free(order.mm);
-	return 0;
+	return err;
 }

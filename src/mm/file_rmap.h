@@ -3,7 +3,8 @@
  *
  * A page of a file does not migrate. But the kernel has taken it from everyone
  * who maps it before it sees that, first from the one who migrates, then from
- * all others, mapping by mapping until nobody has it. The mirrors where it has
+ * all others, mapping by mapping until nobody has it, those first that begin
+ * with an earlier page of the file. The mirrors where it has
  * looked for others have forgotten the page then; that of the one who migrates,
  * too, where it lies on this way. A page that nobody else maps needs no walk.
  * Kernel: migrate_vma_unmap(), try_to_migrate(), rmap_walk_file().

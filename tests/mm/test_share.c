@@ -456,6 +456,23 @@ START_TEST(test_pages_of_files_are_forgotten_when_shared)
 }
 END_TEST
 
+/* The walk meets first what begins with an earlier page of the file. */
+START_TEST(test_mappings_of_files_are_walked_by_their_first_page)
+{
+	static const struct fake_kind read_only = { .read = true,
+						    .shared = true };
+
+	fake_map(rig.m, RIG_VPN, NPAGES, &shared_file);
+	fake_put(rig.m, RIG_VPN, NPAGES, 1);
+	child = fake_fork(rig.m);
+	fake_protect(rig.m, RIG_VPN + 2, 2, &read_only);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, NPAGES, 1);
+	/* what the child has is found before the mirror is reached */
+	rig_ok(rig.file, RIG_TO_DEV, RIG_VPN + 2, 2, 0);
+	rig_fails(rig.file, RIG_TO_DEV, RIG_VPN, 2, -ENOENT);
+}
+END_TEST
+
 static const struct fake_kind private_file = { .read = true, .write = true,
 					       .file = true };
 
@@ -565,6 +582,7 @@ UNIT_RIG_MAIN("share",
 	      UNIT_TEST(test_mirror_keeps_a_page_that_is_used_again),
 	      UNIT_TEST(test_exclusive_comes_back_where_both_have_it),
 	      UNIT_TEST(test_pages_of_files_are_forgotten_when_shared),
+	      UNIT_TEST(test_mappings_of_files_are_walked_by_their_first_page),
 	      UNIT_TEST(test_copies_of_files_are_read_only),
 	      UNIT_TEST(test_copies_of_files_in_the_child),
 	      UNIT_TEST(test_nothing_to_share),
