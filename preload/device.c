@@ -312,6 +312,7 @@ bool uhmm_device_before_advise(void *addr, size_t bytes, int *advice)
 {
 	switch (*advice) {
 	case MADV_FREE:
+	case MADV_PAGEOUT:
 	case UHMM_MADV_COLLAPSE:
 	case MADV_DONTFORK:
 	case MADV_DOFORK:
