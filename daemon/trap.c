@@ -98,13 +98,32 @@ static bool next_trapped(struct session *s, struct uhmm_range r,
 	return found;
 }
 
+/* A call ends at the first page it may not use: what is left of @r before. */
+static struct uhmm_range usable(const struct session *s, struct uhmm_range r,
+				bool write)
+{
+	uhmm_vpn_t at = r.start;
+	struct uhmm_vma vma;
+
+	while (at.val < r.end.val && !s->mm->gone &&
+	       !s->mm->ops->vma_find(s->mm->ops_ctx, at, &vma) &&
+	       uhmm_range_has(vma.range, at) &&
+	       allows(&vma, write ? UHMM_FAULT_WRITE : 0))
+		at = vma.range.end;
+	return uhmm_range_clip(r, (struct uhmm_range){ r.start, at });
+}
+
 int trap_bring(struct request *rq)
 {
 	const struct uhmm_msg_bring *m = &rq->msg.body.bring;
 	struct session *s = rq->ch->session;
-	struct uhmm_range r = { uhmm_vpn_of(m->addr),
-				uhmm_vpn_of(m->addr + m->bytes +
-					    uhmm_page_bytes() - 1) };
+	struct uhmm_range r =
+		usable(s,
+		       (struct uhmm_range){
+			       uhmm_vpn_of(m->addr),
+			       uhmm_vpn_of(m->addr + m->bytes +
+					   uhmm_page_bytes() - 1) },
+		       m->write);
 	struct uhmm_range part;
 	int err = uhmm_cpu_fault_range(s->mm, r);
 
