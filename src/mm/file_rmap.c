@@ -106,6 +106,18 @@ static bool is_of_file(const struct uhmm_vma *vma, uint8_t pte)
 	       (vma->shared || (pte & UHMM_PTE_FILE));
 }
 
+/* Of mappings of one mm that begin with the same page it is not known here which
+ * comes first: behind all of those like the @k-th. */
+static uint32_t behind_its_like(const struct stretch *s, uint32_t k)
+{
+	const struct place *at = &s->place[k];
+
+	while (++k < s->nplaces && s->place[k].turn == at->turn &&
+	       s->place[k].vma.file_page == at->vma.file_page)
+		;
+	return k;
+}
+
 /* The @k-th place has those of its pages that it maps. */
 static void find_held(struct stretch *s, uint32_t k)
 {
@@ -117,7 +129,7 @@ static void find_held(struct stretch *s, uint32_t k)
 		return;
 	for (uint64_t i = 0; i < uhmm_range_npages(at->range); i++)
 		if (is_of_file(&at->vma, pte[i]))
-			s->until[first + i] = k + 1;
+			s->until[first + i] = behind_its_like(s, k);
 }
 
 /* The mirrors of the @k-th place forget what was looked for there. */
