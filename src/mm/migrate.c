@@ -298,9 +298,11 @@ static void end_page(struct uhmm_migrate_vma *args, uint64_t i)
  * else's? */
 static bool to_unprotect(const struct uhmm_migrate_vma *args, uint64_t i)
 {
-	uhmm_softleaf_t leaf = uhmm_mm_leaf(args->mm, uhmm_args_vpn(args, i));
+	uhmm_vpn_t vpn = uhmm_args_vpn(args, i);
+	uhmm_softleaf_t leaf = uhmm_mm_leaf(args->mm, vpn);
 
-	if (!uhmm_args_bit(args->protected_by_us, i))
+	if (!uhmm_args_bit(args->protected_by_us, i) ||
+	    uhmm_kin_get(args->mm, vpn))	/* a fork shares it by now */
 		return false;
 	if (uhmm_softleaf_is_device_coherent(leaf))
 		return true;

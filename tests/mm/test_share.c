@@ -561,7 +561,35 @@ END_TEST
 
 #define NTIMES (2 * NMEANWHILE * NMOMENTS)
 
+static void fork_now(void *arg)
+{
+	struct fake_mm **other = arg;
+
+	*other = fake_fork(rig.m);
+}
+
+/* A page stays, and a fork shares it just before it may be written again: then
+ * it is protected for another reason, and who writes it is told. */
+START_TEST(test_forked_before_what_stayed_may_be_written)
+{
+	struct fake_mm *other = NULL;
+	struct trip t;
+
+	fake_map(rig.m, RIG_VPN, 1, &fake_rw);
+	fake_put(rig.m, RIG_VPN, 1, 1);
+	trip_setup(&t, RIG_VPN, 1, UHMM_MIGRATE_VMA_SELECT_SYSTEM);
+	fake_before(&rig.f, FAKE_UNPROTECT, 1, fork_now, &other);
+	trip_end(&t);
+	ck_assert_ptr_nonnull(other);
+	ck_assert_uint_ne(uhmm_kin_get(rig.m->mm, UHMM_VPN(RIG_VPN)), 0);
+	ck_assert_int_eq(fake_touch(rig.m, RIG_VPN, true), 0);
+	ck_assert_uint_eq(uhmm_kin_get(rig.m->mm, UHMM_VPN(RIG_VPN)), 0);
+	fake_exit(other);
+}
+END_TEST
+
 UNIT_RIG_MAIN("share",
+	      UNIT_TEST(test_forked_before_what_stayed_may_be_written),
 	      UNIT_TEST(test_migrates_for_both),
 	      UNIT_TEST(test_migrates_again_for_both),
 	      UNIT_TEST(test_a_written_page_is_ones_own),
