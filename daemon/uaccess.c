@@ -183,7 +183,8 @@ static uint64_t copy_device(struct uhmm_user *user, uint64_t addr,
 	if (!n || addr + uhmm_bytes_of(n) < addr)
 		return 0;
 	n = hands_copy(s, uhmm_addr_of(place), addr, n);
-	return uhmm_engine_in_window(s->engine, dpfn, n, &place);
+	/* what left the window meanwhile was not copied */
+	return n ? uhmm_engine_in_window(s->engine, dpfn, n, &place) : 0;
 }
 
 void uaccess_init(struct uaccess *ua, struct session *s)

@@ -155,12 +155,24 @@ static uint32_t answer(const struct sock_fprog *filter,
 	return SECCOMP_RET_ALLOW;
 }
 
-static bool permits(const struct sock_fprog *filter, int nr)
+static uint32_t says(const struct sock_fprog *filter, int nr)
 {
 	const struct seccomp_data data = { .nr = nr, .arch = ARCH };
-	uint32_t says = answer(filter, &data) & SECCOMP_RET_ACTION_FULL;
 
-	return says == SECCOMP_RET_ALLOW || says == SECCOMP_RET_LOG;
+	return answer(filter, &data) & SECCOMP_RET_ACTION_FULL;
+}
+
+static bool permits(const struct sock_fprog *filter, int nr)
+{
+	uint32_t action = says(filter, nr);
+
+	return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG;
+}
+
+/* May the call be made, though it may fail? */
+static bool bears(const struct sock_fprog *filter, int nr)
+{
+	return permits(filter, nr) || says(filter, nr) == SECCOMP_RET_ERRNO;
 }
 
 bool uhmm_lockup_permits(const struct sock_fprog *filter)
@@ -170,13 +182,15 @@ bool uhmm_lockup_permits(const struct sock_fprog *filter)
 		SYS_sendmsg, SYS_recvmsg, SYS_socket, SYS_connect,
 		SYS_getsockopt, SYS_getpeername, SYS_fcntl, SYS_close,
 		SYS_getcpu, SYS_rt_sigprocmask, SYS_futex, SYS_ioctl,
-		SYS_madvise, SYS_mprotect, SYS_mmap,
+		SYS_madvise, SYS_mprotect, SYS_mmap, SYS_sched_yield,
 	};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (!permits(filter, ours[i]))
 			return false;
-	return true;
+	/* without these it is done in another way */
+	return bears(filter, SYS_process_vm_readv) &&
+	       bears(filter, SYS_getpid);
 }
 
 /* ---- what follows ---- */

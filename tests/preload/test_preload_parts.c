@@ -176,6 +176,11 @@ START_TEST(test_lockup_lists)
 	ck_assert(!PERMITS(NR, IF(BPF_JEQ, SYS_read, 1, 0), KILL, ALLOW));
 	/* all but one of ours */
 	ck_assert(!PERMITS(NR, IF(BPF_JEQ, SYS_getcpu, 1, 0), ALLOW, REFUSE));
+	/* one that it can do without, if it does not kill */
+	ck_assert(PERMITS(NR, IF(BPF_JEQ, SYS_process_vm_readv, 0, 1), REFUSE,
+			  ALLOW));
+	ck_assert(!PERMITS(NR, IF(BPF_JEQ, SYS_process_vm_readv, 0, 1), KILL,
+			   ALLOW));
 	ck_assert(PERMITS(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_LOG)));
 	ck_assert(!PERMITS(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP)));
 }

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* probe_copy.c - many pages between a buffer and the device's pages, which the
  * calling thread may be asked to copy: the buffer overlaps the pages, is not
- * aligned, ends early; others take the pages away meanwhile
+ * aligned, ends early; others take the pages away meanwhile; it may not copy
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "probe.h"
@@ -172,6 +177,25 @@ static void while_disturbed(void)
 	probe_unmap(other, NPAGES + 8);
 }
 
+/* ---- a thread that may not copy ---- */
+
+/* A filter refuses the call that copies; everything else is permitted. */
+static void forbid_copies(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { 4, filter };
+
+	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+	CHECK(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program),
+	      "seccomp: %s", strerror(errno));
+}
+
 int main(void)
 {
 	probe_begin("probe_copy", 60);
@@ -183,5 +207,7 @@ int main(void)
 	ends_early();
 	nothing_to_read();
 	while_disturbed();
+	forbid_copies();
+	unaligned();
 	return 0;
 }
