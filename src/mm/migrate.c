@@ -302,7 +302,7 @@ static bool to_unprotect(const struct uhmm_migrate_vma *args, uint64_t i)
 	uhmm_softleaf_t leaf = uhmm_mm_leaf(args->mm, vpn);
 
 	if (!uhmm_args_bit(args->protected_by_us, i) ||
-	    uhmm_kin_get(args->mm, vpn))	/* a fork shares it by now */
+	    uhmm_kin_is_shared(args->mm, vpn))	/* by a fork meanwhile */
 		return false;
 	if (uhmm_softleaf_is_device_coherent(leaf))
 		return true;
