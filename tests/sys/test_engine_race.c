@@ -242,6 +242,20 @@ static long in_drop(long addr, long npages, long shared)
 	return sh->rounds;
 }
 
+/* Pages [0, @npages) come back, as src/mm gives them: where others have run it
+ * looks again. */
+static void give_all(uint64_t npages)
+{
+	uint64_t done = 0;
+
+	while (done < npages) {
+		struct uhmm_run run = prog_give(&prog, done, npages - done, 0);
+
+		ck_assert(run.error == 0 || run.error == -EAGAIN);
+		done += run.done;
+	}
+}
+
 START_TEST(test_events_all_the_time)
 {
 	long addr;
@@ -261,9 +275,7 @@ START_TEST(test_events_all_the_time)
 
 		ck_assert(run.error == 0 ||
 			  (run.error == -EBUSY && PROG_MOVES));
-		if (run.done)
-			ck_assert_int_eq(
-				prog_give(&prog, 0, run.done, 0).error, 0);
+		give_all(run.done);
 		/* not repeated by itself: others may have taken it meanwhile */
 		do {
 			err = prog.ops->unprotect(prog.engine,
