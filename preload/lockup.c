@@ -223,7 +223,7 @@ static const struct sock_fprog *filter_at(unsigned long addr)
 /* But for the agent. The kernel counts threads in the links of their folder. */
 static bool is_alone(void)
 {
-	struct stat st;
+	struct stat st = { .st_nlink = 0 };
 
 	return uhmm_sys4(SYS_newfstatat, AT_FDCWD, uhmm_ptr("/proc/self/task"),
 			 uhmm_ptr(&st), 0) == 0 &&

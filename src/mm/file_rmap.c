@@ -199,7 +199,8 @@ static int walk(const struct order *order, const struct uhmm_mm *caller,
 		err = find_places(order, i, s);
 	if (err)
 		return err;
-	qsort(s->place, s->nplaces, sizeof(*s->place), by_first_page);
+	if (s->nplaces > 1)
+		qsort(s->place, s->nplaces, sizeof(*s->place), by_first_page);
 	for (uint32_t k = 0; k < s->nplaces; k++)
 		if (!is_migrating(&s->place[k], caller, vpn))
 			find_held(s, k);

@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	CHECK(dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL), "%s", dlerror());
 	CHECK(count_entries("/proc/self/task") == threads, "a thread more");
 	CHECK(count_entries("/proc/self/fd") == fds, "a descriptor more");
-	fd = open("/dev/hmm_dmirror0", O_RDWR);
+	fd = open("/dev/hmm_dmirror0", O_RDWR | O_CLOEXEC);
 	CHECK(fd < 0 || !access("/dev/hmm_dmirror0", F_OK), "it has a device");
 	CHECK(!munmap(probe_map(4, PROT_READ), 4 * page_bytes), "munmap");
 	return 0;
