@@ -12,8 +12,8 @@
 #   tsan     the same
 #   release  built: what demo and install use
 #
-# A machine that takes ten times as long as others to give a page of memory (some
-# virtual ones do) would need an hour for that. There it is said, and what other
+# A machine that takes twice or ten times as long as others to give a page (some
+# virtual ones do) would need half an hour or more. There it is said, and what other
 # variants of a test show, clang-tidy and the thread sanitizer are left out;
 # UHMM_TEST_ALL=1 leaves nothing out.
 #
@@ -174,7 +174,7 @@ echo "uname: $(uname -srm), $(nproc) CPUs, $(gcc --version | head -n 1)"
 
 sanitizers=(asan tsan) dev_args=() sanitizer_args=(-LE '^(check|kernel)$')
 memory=$(memory_us)
-if [ "$memory" -gt 120000 ] && [ "${UHMM_TEST_ALL:-0}" = 0 ]; then
+if [ "$memory" -gt 45000 ] && [ "${UHMM_TEST_ALL:-0}" = 0 ]; then
 	slow='check\.tidy|bench_figures|programs\.python3|probe_hammer'
 	slow+='|probe_exclusive_(all|many)|golden\.together\.uring'
 	slow+='|golden\.(together|fixed|gen-[a-z]*)\.copy\..*'
