@@ -136,8 +136,8 @@ suite() {
 	fi
 }
 
-# Microseconds for 64 MiB of fresh memory, the best of three: 25,000 or so; 280,000
-# on such a machine.
+# Microseconds for 64 MiB of fresh memory, the best of three: 25,000 or so; 60,000 to
+# 280,000 on such a machine.
 memory_us() {
 	local best=9999999 from us
 	for _ in 1 2 3; do
