@@ -55,13 +55,14 @@ static bool goes_on(const struct copy *c, const struct run *run, uint64_t i)
 	return !run->device || dpfn.val == run->dpfn.val + i;
 }
 
-/* The run at the start of @r. Return: false: its first page has no entry */
+/* The run at the start of @r, no longer than what is done with it at once.
+ * Return: false: its first page has no entry */
 static bool find_run(const struct copy *c, struct uhmm_range r, struct run *run)
 {
-	uint64_t most = uhmm_range_npages(r);
+	uint64_t most = c->ask ? ASK_NPAGES_MOST : PIECE_NPAGES;
 
-	if (most > ASK_NPAGES_MOST)
-		most = ASK_NPAGES_MOST;
+	if (most > uhmm_range_npages(r))
+		most = uhmm_range_npages(r);
 	if (!most || !has_entry(c, r.start))
 		return false;
 	*run = (struct run){ .vpn = r.start, .npages = 1 };
@@ -108,15 +109,12 @@ static uint64_t ask_caller(const struct copy *c, const struct run *run)
 		       0;
 }
 
-/* Return: pages done; 0: it is to be done here */
+/* Return: pages done; 0: it is to be done here, and others may have run */
 static uint64_t by_caller(struct copy *c, const struct run *run)
 {
 	const struct dmirror *m = c->call->mirror;
-	uint64_t changes = m->changes, done;
+	uint64_t changes = m->changes, done = ask_caller(c, run);
 
-	if (!c->ask || c->call->data || run->npages < ASK_NPAGES)
-		return 0;
-	done = ask_caller(c, run);
 	if (!c->write && m->changes != changes)
 		done = 0;
 	c->ask = done == run->npages;	/* not twice in vain */
@@ -166,8 +164,6 @@ static int64_t by_buffer(const struct copy *c, struct run *run)
 	unsigned char *buf = call->data ? call->data + at : c->buf;
 	int64_t done;
 
-	if (!call->data && run->npages > PIECE_NPAGES)
-		run->npages = PIECE_NPAGES;
 	if (!call->data && c->write && fetch(c, run))
 		return -EFAULT;
 	done = run->npages ? move_pages(c, run, buf) : 0;
@@ -184,14 +180,15 @@ static int64_t by_buffer(const struct copy *c, struct run *run)
 
 static int64_t copy_some(struct copy *c, struct run *run)
 {
-	uint64_t done = by_caller(c, run);
-	struct run now;
+	uint64_t done;
 
+	if (!c->ask || run->npages < ASK_NPAGES)
+		return by_buffer(c, run);
+	done = by_caller(c, run);
 	if (done)
 		return (int64_t)done;
-	/* others may have run */
-	return find_run(c, uhmm_range_of(run->vpn, run->npages), &now) ?
-		       by_buffer(c, &now) :
+	return find_run(c, uhmm_range_of(run->vpn, run->npages), run) ?
+		       by_buffer(c, run) :
 		       0;
 }
 
@@ -201,7 +198,7 @@ int64_t uhmm_dmirror_copy(struct dmirror_call *call, struct uhmm_range r,
 	struct copy c = {
 		.call = call,
 		.write = write,
-		.ask = true,
+		.ask = !call->data,
 		.buf = uhmm_dmirror_bounce(call, PIECE_NPAGES),
 	};
 	uhmm_vpn_t start = r.start;

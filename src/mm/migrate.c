@@ -301,13 +301,14 @@ static bool to_unprotect(const struct uhmm_migrate_vma *args, uint64_t i)
 	uhmm_vpn_t vpn = uhmm_args_vpn(args, i);
 	uhmm_softleaf_t leaf = uhmm_mm_leaf(args->mm, vpn);
 
-	if (!uhmm_args_bit(args->protected_by_us, i) ||
-	    uhmm_kin_is_shared(args->mm, vpn))	/* by a fork meanwhile */
+	if (!uhmm_args_bit(args->protected_by_us, i))
 		return false;
-	if (uhmm_softleaf_is_device_coherent(leaf))
-		return true;
-	return !(args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) &&
-	       uhmm_softleaf_is_none(leaf);
+	if (!uhmm_softleaf_is_device_coherent(leaf) &&
+	    ((args->src[i] & UHMM_MIGRATE_PFN_MIGRATE) ||
+	     !uhmm_softleaf_is_none(leaf)))
+		return false;
+	/* by a fork meanwhile; to ask takes long, and few stay */
+	return !uhmm_kin_is_shared(args->mm, vpn);
 }
 
 /* The run of such pages from page *@i on, which moves behind it; empty when
