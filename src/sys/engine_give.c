@@ -130,24 +130,16 @@ static bool is_to_move(const struct uhmm_run *run, uint64_t end)
 }
 
 /*
- * May the hands be asked? Where they were busy, or the mappings changing, others
- * have run: what the caller knew is old, a page may have been dropped since. It
- * looks again, and then the page is copied, which waits for nobody.
+ * The rest of @run up to page @end is in the window. Where the hands were busy,
+ * or the mappings changing, others have run: what the caller knew is old, a page
+ * may have been dropped since. It looks again, and then the page is copied, which
+ * waits for nobody.
  */
-static bool may_ask(struct uhmm_engine *e)
-{
-	bool may = !e->give_again;
-
-	e->give_again = false;
-	return may;
-}
-
-/* The rest of @run up to page @end is in the window. */
 static int give_held(struct uhmm_engine *e, struct uhmm_run *run, uint64_t end)
 {
 	int err = -ENOSYS;
 
-	if (is_to_move(run, end) && may_ask(e))
+	if (is_to_move(run, end) && !e->give_again)
 		err = give_by_move(e, run, end);
 	e->give_again = err == -EAGAIN;
 	if (!err || err == -ESRCH || err == -EAGAIN)
@@ -258,7 +250,7 @@ static int give_unit(struct uhmm_engine *e, struct uhmm_run *run)
 	int err = -ENOSYS;
 
 	run->done = 0;
-	if (is_held(e, run) && !(run->flags & UHMM_RUN_WP) && may_ask(e))
+	if (is_held(e, run) && !(run->flags & UHMM_RUN_WP) && !e->give_again)
 		err = move_unit(e, run);
 	e->give_again = err == -EAGAIN;
 	run->error = err;

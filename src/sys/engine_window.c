@@ -221,13 +221,10 @@ uint64_t uhmm_engine_in_window(const struct uhmm_engine *engine,
 			       uhmm_dpfn_t dpfn, uint64_t npages,
 			       uhmm_vpn_t *place)
 {
-	const struct uhmm_window *w = &engine->window;
-	bool held = false;
-	uint64_t n = 0;
+	struct uhmm_window *w;
+	uint64_t n = uhmm_devmem_place(engine->env.devmem, dpfn, npages, &w);
 
-	if (uhmm_window_exists(w) && uhmm_window_covers(w, dpfn, 1))
-		n = uhmm_window_run(w, dpfn, npages, &held);
-	if (!held)
+	if (w != &engine->window)
 		return 0;
 	*place = uhmm_window_places(w, dpfn, n).start;
 	return n;
