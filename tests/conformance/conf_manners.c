@@ -26,18 +26,6 @@
 #define N RANGE_NPAGES
 #define RW (PROT_READ | PROT_WRITE)
 
-static size_t count_entries(const char *dir)
-{
-	DIR *d = opendir(dir);
-	size_t n = 0;
-
-	CHECK(d, "%s: %s", dir, strerror(errno));
-	for (struct dirent *e; (e = readdir(d));)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
-
 /* What is closed is closed, what is in memory is still there, and who opens the
  * device again has it. */
 static void is_well(unsigned char *p, int lowest)
@@ -92,8 +80,8 @@ static void has_one_thread_more(void)
 {
 	unsigned char *p = range_make(RANGE_ON_DEVICE);
 
-	CHECK(count_entries("/proc/self/task") == 2, "%zu threads",
-	      count_entries("/proc/self/task"));
+	CHECK(probe_count_entries("/proc/self/task") == 2, "%zu threads",
+	      probe_count_entries("/proc/self/task"));
 	errno = 0;
 	CHECK(waitpid(-1, NULL, WNOHANG | __WALL) == -1 && errno == ECHILD,
 	      "somebody is our child: %s", strerror(errno));

@@ -31,15 +31,26 @@ static bool coherent;
 static size_t unit;	 /* pages of a huge page */
 static uint32_t *mirror; /* what the device hands back */
 
+/* 0: there is none */
+static unsigned long read_number(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	unsigned long n = 0;
+
+	if (!f || fscanf(f, "%lu", &n) != 1)
+		n = 0;
+	if (f)
+		fclose(f);
+	return n;
+}
+
 static size_t huge_bytes(void)
 {
-	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
-			"re");
-	unsigned long bytes = 0;
+	size_t bytes = read_number(
+		"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
 
-	if (!f || fscanf(f, "%lu", &bytes) != 1)
+	if (!bytes)
 		probe_skip("no transparent huge pages");
-	fclose(f);
 	return bytes;
 }
 
@@ -391,18 +402,6 @@ static bool write_text(const char *path, const char *text)
 	if (file >= 0)
 		close(file);
 	return done;
-}
-
-static unsigned long read_number(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	unsigned long n = 0;
-
-	if (!f || fscanf(f, "%lu", &n) != 1)
-		n = 0;
-	if (f)
-		fclose(f);
-	return n;
 }
 
 /* The word in brackets of @path, the choice that is made. */

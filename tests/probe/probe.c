@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "probe.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -324,4 +325,16 @@ void probe_wait(int pid, const char *who)
 	CHECK(waitpid(pid, &status, 0) == pid, "%s: %s", who, strerror(errno));
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0,
 	      "%s ended with status %#x", who, (unsigned int)status);
+}
+
+size_t probe_count_entries(const char *dir)
+{
+	DIR *d = opendir(dir);
+	size_t n = 0;
+
+	CHECK(d, "%s: %s", dir, strerror(errno));
+	for (struct dirent *e; (e = readdir(d));)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
 }

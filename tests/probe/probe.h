@@ -111,6 +111,9 @@ void probe_verify_from(const void *p, size_t npages, size_t first,
 /** probe_verify_zero() - fails unless all of @p is 0 */
 void probe_verify_zero(const void *p, size_t npages, const char *when);
 
+/** probe_count_entries() - what a folder has, hidden ones not counted */
+size_t probe_count_entries(const char *dir);
+
 /** probe_dies_of() - which signal touching @p for @write raises; 0 none */
 int probe_dies_of(volatile uint32_t *p, bool write);
 

@@ -5,28 +5,13 @@
  *
  * probe_late LIBRARY
  */
-#include <dirent.h>
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "probe.h"
-
-static size_t count_entries(const char *dir)
-{
-	DIR *d = opendir(dir);
-	size_t n = 0;
-
-	CHECK(d, "%s: %s", dir, strerror(errno));
-	for (struct dirent *e; (e = readdir(d));)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
 
 int main(int argc, char **argv)
 {
@@ -34,14 +19,14 @@ int main(int argc, char **argv)
 	int fd;
 
 	probe_begin("probe_late", 20);
-	threads = count_entries("/proc/self/task");
-	fds = count_entries("/proc/self/fd");
+	threads = probe_count_entries("/proc/self/task");
+	fds = probe_count_entries("/proc/self/fd");
 	CHECK(argc == 2 && getenv("UHMM_SOCKET") && getenv("UHMM_ATTACH") &&
 		      !getenv("LD_PRELOAD"),
 	      "started wrongly");
 	CHECK(dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL), "%s", dlerror());
-	CHECK(count_entries("/proc/self/task") == threads, "a thread more");
-	CHECK(count_entries("/proc/self/fd") == fds, "a descriptor more");
+	CHECK(probe_count_entries("/proc/self/task") == threads, "a thread more");
+	CHECK(probe_count_entries("/proc/self/fd") == fds, "a descriptor more");
 	fd = open("/dev/hmm_dmirror0", O_RDWR | O_CLOEXEC);
 	CHECK(fd < 0 || !access("/dev/hmm_dmirror0", F_OK), "it has a device");
 	CHECK(!munmap(probe_map(4, PROT_READ), 4 * page_bytes), "munmap");
