@@ -19,6 +19,9 @@
 
 #define LIFETIME_S 50
 #define NOBODY 65534
+/* The first place for a mapping of a test, and from one to the next. */
+#define LONELY UINT64_C(0x200000000000)
+#define LONELY_STEP (UINT64_C(64) << 20)
 
 int prog_open_uffd(void)
 {
@@ -204,10 +207,16 @@ void prog_run(int *channel, int output, unsigned int flags)
 	_exit(0);
 }
 
+/* Far from where the kernel puts what has no place of its own: holes that a test
+ * makes there stay, whatever a sanitizer's runtime maps meanwhile. */
 long in_map(long npages, long prot, long flags)
 {
-	return (long)mmap(NULL, uhmm_bytes_of((uint64_t)npages), (int)prot,
-			  (int)flags, -1, 0);
+	static uintptr_t at = LONELY;
+	uint64_t bytes = uhmm_bytes_of((uint64_t)npages);
+	void *mem = mmap((void *)at, bytes, (int)prot, (int)flags, -1, 0);
+
+	at += (bytes / LONELY_STEP + 1) * LONELY_STEP;
+	return (long)mem;
 }
 
 /* A file whose pages hold their number, negative. */
