@@ -17,6 +17,7 @@
 #include "session.h"
 #include "suite.h"
 #include "sys/pagesize.h"
+#include "sys/ptes.h"
 
 #define NPAGES 64u
 
@@ -291,6 +292,19 @@ START_TEST(test_gone)
 }
 END_TEST
 
+/* What holds pages is asked of PAGEMAP_SCAN (6.7): no policy without. */
+static bool is_possible(void)
+{
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	struct uhmm_ptes ptes;
+
+	uhmm_ptes_init(&ptes, pagemap, mem);
+	close(pagemap);
+	close(mem);
+	return ptes.has_scan;
+}
+
 int main(void)
 {
 	const struct suite_test tests[] = {
@@ -300,5 +314,9 @@ int main(void)
 		{ test_gone, 1 },
 	};
 
+	if (!is_possible()) {
+		printf("skipped: this kernel has no PAGEMAP_SCAN (6.7)\n");
+		return 77;
+	}
 	return suite_main("places", tests, SUITE_COUNT(tests));
 }

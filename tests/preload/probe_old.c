@@ -16,7 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "../../preload/uffd_abi.h"
+#include "poison.h"
 
 /* NOLINTBEGIN(android-cloexec-*): programs are as they are */
 
@@ -89,10 +89,10 @@ void case_old_no_poison(void)
 /* /proc went away: faults are answered one by one. */
 void case_old_no_proc(void)
 {
-	int fd = open_device();
+	int fd = open_device(), sig = lost_signal();
 
 	deny(SYS_openat, ANY, ENOENT);
-	lose(fd, SIGBUS);
+	lose(fd, sig);
 }
 
 void case_old_no_proc_no_poison(void)
@@ -109,7 +109,7 @@ void case_old_no_close_range(void)
 {
 	deny(SYS_close_range, ANY, ENOSYS);
 	deny(SYS_pidfd_getfd, ANY, EPERM);
-	lose(open_device(), SIGBUS);
+	lose(open_device(), lost_signal());
 }
 
 /* The default profile of a container, with and without the device. */

@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../preload/uffd_abi.h"
 #include "fake.h"
+#include "poison.h"
 
 static struct fake_log *log_;
 static pid_t fake_pid;
@@ -265,24 +265,27 @@ START_TEST(test_death_in_a_request)
 }
 END_TEST
 
-/* And how the loss shows. */
+/* And how the loss shows; NULL: as this kernel can have it. */
 static const struct {
 	const char *name, *signal;
 } deadly_cases[] = {
-	{ "dies_idle", "SIGBUS" },
-	{ "dies_fork", "SIGBUS" },
-	{ "dies_moving", "SIGBUS" },
+	{ "dies_idle", NULL },
+	{ "dies_fork", NULL },
+	{ "dies_moving", NULL },
 	{ "old_no_poison", "SIGSEGV" },
-	{ "old_no_proc", "SIGBUS" },
+	{ "old_no_proc", NULL },
 	{ "old_no_proc_no_poison", "SIGSEGV" },
-	{ "old_no_close_range", "SIGBUS" },
+	{ "old_no_close_range", NULL },
 };
 
 START_TEST(test_death_with_pages_on_the_device)
 {
+	const char *sig = deadly_cases[_i].signal;
 	char said[160];
 	int status;
 
+	if (!sig)
+		sig = lost_signal() == SIGBUS ? "SIGBUS" : "SIGSEGV";
 	start_fake();
 	status = run_probe(deadly_cases[_i].name, true);
 	ck_assert_msg(status == 0, "%s: status %#x\n%s", deadly_cases[_i].name,
@@ -290,7 +293,7 @@ START_TEST(test_death_with_pages_on_the_device)
 	(void)snprintf(said, sizeof(said),
 		       "uhmm: the daemon is gone: pages that were on the device "
 		       "are lost; touching one raises %s\n",
-		       deadly_cases[_i].signal);
+		       sig);
 	ck_assert_str_eq(output, said);
 }
 END_TEST
