@@ -47,28 +47,6 @@ void uhmm_agent_wait_orphaned(void)
 		uhmm_futex_wait(&agent.state, UHMM_AGENT_ORPHANED);
 }
 
-static void close_range_of(long first, long last)
-{
-	struct rlimit lim = { 1024, 1024 };
-
-	if (first > last || uhmm_sys3(SYS_close_range, first, last, 0) == 0)
-		return;
-	(void)uhmm_sys4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, uhmm_ptr(&lim));
-	for (long fd = first; fd <= last && fd < (long)lim.rlim_max; fd++)
-		(void)uhmm_sys1(SYS_close, fd);
-}
-
-/* Of the copied table keep only @a and @b. */
-static void keep_only(long a, long b)
-{
-	long low = a < b ? a : b;
-	long high = a < b ? b : a;
-
-	close_range_of(0, low - 1);
-	close_range_of(low + 1, high - 1);
-	close_range_of(high + 1, INT_MAX);
-}
-
 /* Hands until the daemon is gone. */
 static void serve(int sock, int uffd)
 {
@@ -101,7 +79,7 @@ static void run(void *unused)
 
 	(void)unused;
 	(void)uhmm_sys2(SYS_prctl, PR_SET_NAME, uhmm_ptr(name));
-	keep_only(sock, uffd);
+	uhmm_thread_keep_only(sock, uffd);
 	atomic_store(&agent.started, 1);
 	uhmm_futex_wake(&agent.started, 1);
 	serve(sock, uffd);

@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 
 #include "agent.h"
+#include "errand.h"
 #include "request.h"
 #include "session.h"
 #include "vmcalls.h"
@@ -220,14 +221,14 @@ static const struct sock_fprog *filter_at(unsigned long addr)
 	return filter;
 }
 
-/* But for the agent. The kernel counts threads in the links of their folder. */
+/* But for threads of ours. The kernel counts threads in the links of their folder. */
 static bool is_alone(void)
 {
 	struct stat st = { .st_nlink = 0 };
 
 	return uhmm_sys4(SYS_newfstatat, AT_FDCWD, uhmm_ptr("/proc/self/task"),
 			 uhmm_ptr(&st), 0) == 0 &&
-	       st.st_nlink <= 3u + uhmm_session_exists();
+	       st.st_nlink <= 3u + uhmm_session_exists() + uhmm_errand_runs();
 }
 
 static bool forbids(unsigned long mode, unsigned long addr)
@@ -245,6 +246,7 @@ enum uhmm_lockup uhmm_lockup_begin(unsigned long mode, unsigned long filter,
 {
 	enum uhmm_lockup what = UHMM_LOCKUP_NOTHING;
 
+	uhmm_errand_keep_out();
 	if (forbids(mode, filter))
 		what = all || is_alone() ? UHMM_LOCKUP_ALL : UHMM_LOCKUP_THREAD;
 	if (what == UHMM_LOCKUP_ALL)

@@ -41,6 +41,7 @@
  *   converse.c   one request, one reply, hands in between
  *   channel.c    the sockets requests travel on, one per waiting thread
  *   ownfd.c      descriptors of ours among the program's: high, verified
+ *   errand.c     requests of a program that has no descriptor left
  *   session.c    what phase the session is in; attach
  *   uffd.c       make a userfaultfd with all the kernel offers
  *   vmcalls.c    mprotect, munmap, madvise, mremap of any memory

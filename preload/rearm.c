@@ -6,6 +6,7 @@
 #include <ucontext.h>
 
 #include "agent.h"
+#include "errand.h"
 #include "ksig.h"
 #include "sigmask.h"
 
@@ -117,7 +118,8 @@ static void look_at(const char *name, struct round *round)
 			return;
 		tid = tid * 10 + (*p - '0');
 	}
-	if (tid == uhmm_sys0(SYS_gettid) || uhmm_agent_is(tid))
+	if (tid == uhmm_sys0(SYS_gettid) || uhmm_agent_is(tid) ||
+	    uhmm_errand_is(tid))
 		return;
 	of = signals_of(name);
 	if (!(of.blocked & UHMM_SIGBIT(SIGSEGV)))

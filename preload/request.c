@@ -4,6 +4,7 @@
 
 #include "channel.h"
 #include "converse.h"
+#include "errand.h"
 #include "session.h"
 
 /* Where the daemon best is when it answers; -1: not known. */
@@ -21,10 +22,12 @@ static int request_in(const struct uhmm_session_ref *ref,
 	struct uhmm_fds got;
 	int err = uhmm_channel_get(ref, &ch);
 
+	msg->header.cpu = 1 + this_cpu();
+	if (!fd && (err == -EMFILE || err == -ENFILE))
+		return uhmm_errand_run(ref, msg);
 	if (err)
 		return err;
 	msg->header.seq = ++ch->seq;
-	msg->header.cpu = 1 + this_cpu();
 	err = uhmm_converse(ch->own.fd, msg, NULL, &got);
 	uhmm_channel_put(ch, err && err != -EMFILE);
 	if (err)

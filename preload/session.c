@@ -6,6 +6,7 @@
 #include "buffer.h"
 #include "converse.h"
 #include "env.h"
+#include "errand.h"
 #include "request.h"
 #include "trap.h"
 #include "uffd.h"
@@ -78,6 +79,7 @@ static void drop_parent(uint64_t fork_id)
 	uhmm_trap_forked();
 	uhmm_buffer_forget();
 	uhmm_channel_forget();
+	uhmm_errand_forget();
 	uhmm_agent_forget();
 	uhmm_ownfd_close(&session.first);
 	uhmm_wire_close_fds(session.handed.fd, &session.handed.n);
@@ -340,6 +342,7 @@ void uhmm_session_leave(void)
 		return;
 	uhmm_agent_wait_end();
 	uhmm_channel_close_idle();
+	uhmm_errand_end();
 	end_if_finished();
 }
 

@@ -79,3 +79,26 @@ long uhmm_thread_start(void *stack_top, _Atomic uint32_t *tid,
 	*--top = (void *)fn;
 	return clone_and_call(top, tid);
 }
+
+/* ---- its table ---- */
+
+static void close_range_of(long first, long last)
+{
+	struct rlimit lim = { 1024, 1024 };
+
+	if (first > last || uhmm_sys3(SYS_close_range, first, last, 0) == 0)
+		return;
+	(void)uhmm_sys4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, uhmm_ptr(&lim));
+	for (long fd = first; fd <= last && fd < (long)lim.rlim_max; fd++)
+		(void)uhmm_sys1(SYS_close, fd);
+}
+
+void uhmm_thread_keep_only(long a, long b)
+{
+	long low = a < b ? a : b;
+	long high = a < b ? b : a;
+
+	close_range_of(0, low - 1);
+	close_range_of(low + 1, high - 1);
+	close_range_of(high + 1, INT_MAX);
+}

@@ -21,4 +21,8 @@
 UHMM_CHECKED long uhmm_thread_start(void *stack_top, _Atomic uint32_t *tid,
 				    void (*fn)(void *arg), void *arg);
 
+/** uhmm_thread_keep_only() - (on that thread) of its table keep only the
+ *  descriptors @a and @b; -1 none */
+void uhmm_thread_keep_only(long a, long b);
+
 #endif

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -273,6 +274,24 @@ static void *forking(void *arg)
 	return NULL;
 }
 
+/* ---- with no descriptor left ---- */
+
+static void *forking_or_churning(void *arg)
+{
+	return (uintptr_t)arg % 2 ? mapping(arg) : forking(arg);
+}
+
+static void full(void)
+{
+	const struct rlimit lim = { 256, 256 };
+
+	CHECK(!setrlimit(RLIMIT_NOFILE, &lim), "%s", strerror(errno));
+	while (fcntl(0, F_DUPFD_CLOEXEC, 0) >= 0)
+		;
+	CHECK(errno == EMFILE, "%s", strerror(errno));
+	run_threads(forking_or_churning, 4);
+}
+
 /* ---- files past the page cache ---- */
 
 static void *direct(void *arg)
@@ -387,6 +406,8 @@ static void cases(const char *name)
 		signals();
 	else if (!strcmp(name, "forks"))
 		run_threads(forking, 2);
+	else if (!strcmp(name, "full"))
+		full();
 	else if (!strcmp(name, "direct"))
 		run_threads(direct, NTHREADS);
 	else if (!strcmp(name, "traced"))
