@@ -309,6 +309,7 @@ int vmops_peek(struct request *rq)
 	const struct uhmm_msg_peek *m = &rq->msg.body.peek;
 	struct uhmm_range r = range_of(m->addr, m->bytes);
 	struct session *s = find_by_pid(rq->ch->d, m->pid);
+	uhmm_vpn_t at;
 	int err;
 
 	if (!s)	/* debuggers speak of threads */
@@ -317,10 +318,12 @@ int vmops_peek(struct request *rq)
 		return -ESRCH;
 	session_get(s);
 	err = uhmm_cpu_fault_range(s->mm, r);
-	/* a hole in trapped memory is away, too; it is the first page that
-	 * stopped the debugger */
-	if (!err)
-		err = uhmm_cpu_fault(s->mm, r.start, false);
+	/* A hole in trapped memory is away, too, and what is protected stops who
+	 * writes. It is the first page that stopped the debugger, or the other
+	 * one that a word is on. */
+	for (at = r.start; !err && at.val < r.end.val && at.val < r.start.val + 2;
+	     at.val++)
+		err = uhmm_cpu_fault(s->mm, at, m->write);
 	session_put(s);
 	return err;
 }

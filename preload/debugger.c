@@ -4,7 +4,7 @@
 
 #include "request.h"
 
-bool uhmm_debugger_brings(pid_t pid, uint64_t addr, uint64_t bytes)
+bool uhmm_debugger_brings(pid_t pid, uint64_t addr, uint64_t bytes, bool write)
 {
 	const uint64_t page = getauxval(AT_PAGESZ);
 	uint64_t start = addr & ~(page - 1);
@@ -16,6 +16,7 @@ bool uhmm_debugger_brings(pid_t pid, uint64_t addr, uint64_t bytes)
 	msg.body.peek.pid = (uint32_t)pid;
 	msg.body.peek.addr = start;
 	msg.body.peek.bytes = addr + bytes - start;
+	msg.body.peek.write = write;
 	return !uhmm_request(&msg, NULL, UHMM_REQUEST_ATTACH);
 }
 
@@ -52,7 +53,7 @@ static pid_t pid_of(const char *path, size_t bytes)
 	return path[at] == '/' ? (pid_t)pid : 0;
 }
 
-bool uhmm_debugger_brings_to(int fd, uint64_t addr, uint64_t bytes)
+bool uhmm_debugger_brings_to(int fd, uint64_t addr, uint64_t bytes, bool write)
 {
 	char link[32] = "/proc/self/fd/", path[64] = "";
 	size_t at = sizeof("/proc/self/fd/") - 1;
@@ -65,5 +66,5 @@ bool uhmm_debugger_brings_to(int fd, uint64_t addr, uint64_t bytes)
 		      sizeof(path));
 	if (n <= 0 || n == sizeof(path))
 		return false;
-	return uhmm_debugger_brings(pid_of(path, (size_t)n), addr, bytes);
+	return uhmm_debugger_brings(pid_of(path, (size_t)n), addr, bytes, write);
 }

@@ -89,33 +89,37 @@ EXPORT int openat64(int dir, const char *path, int flags, ...)
 
 EXPORT int __open_2(const char *path, int flags)
 {
-	int saved = errno;
-	int fd = libc_open_2(path, flags);
+	int saved = errno, fd;
 
+	uhmm_buffer_bring_path(path);
+	fd = libc_open_2(path, flags);
 	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
 }
 
 EXPORT int __open64_2(const char *path, int flags)
 {
-	int saved = errno;
-	int fd = libc_open64_2(path, flags);
+	int saved = errno, fd;
 
+	uhmm_buffer_bring_path(path);
+	fd = libc_open64_2(path, flags);
 	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
 }
 
 EXPORT int __openat_2(int dir, const char *path, int flags)
 {
-	int saved = errno;
-	int fd = libc_openat_2(dir, path, flags);
+	int saved = errno, fd;
 
+	uhmm_buffer_bring_path(path);
+	fd = libc_openat_2(dir, path, flags);
 	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
 }
 
 EXPORT int __openat64_2(int dir, const char *path, int flags)
 {
-	int saved = errno;
-	int fd = libc_openat64_2(dir, path, flags);
+	int saved = errno, fd;
 
+	uhmm_buffer_bring_path(path);
+	fd = libc_openat64_2(dir, path, flags);
 	return fd >= 0 ? fd : uhmm_device_open(path, flags, saved);
 }
 

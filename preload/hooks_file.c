@@ -42,20 +42,20 @@ static ssize_t judge(ssize_t ret, int fd, bool write)
 }
 
 /* Another's memory is read and written at a position or at the file's. */
-static bool brings_here(ssize_t ret, int fd, size_t bytes)
+static bool brings_here(ssize_t ret, int fd, size_t bytes, bool write)
 {
 	long at;
 
 	if (ret >= 0 || errno != EIO)
 		return false;
 	at = uhmm_sys3(SYS_lseek, fd, 0, SEEK_CUR);
-	return at >= 0 && uhmm_debugger_brings_to(fd, (uint64_t)at, bytes);
+	return at >= 0 && uhmm_debugger_brings_to(fd, (uint64_t)at, bytes, write);
 }
 
-static bool brings(ssize_t ret, int fd, size_t bytes, off_t offset)
+static bool brings(ssize_t ret, int fd, size_t bytes, off_t offset, bool write)
 {
 	return ret < 0 && errno == EIO &&
-	       uhmm_debugger_brings_to(fd, (uint64_t)offset, bytes);
+	       uhmm_debugger_brings_to(fd, (uint64_t)offset, bytes, write);
 }
 
 EXPORT ssize_t read(int fd, void *buf, size_t bytes)
@@ -63,7 +63,7 @@ EXPORT ssize_t read(int fd, void *buf, size_t bytes)
 	int saved = errno;
 	ssize_t ret = refuses(fd, false) ? -1 : uhmm_io_read(fd, buf, bytes);
 
-	if (brings_here(ret, fd, bytes)) {
+	if (brings_here(ret, fd, bytes, false)) {
 		errno = saved;
 		ret = uhmm_io_read(fd, buf, bytes);
 	}
@@ -85,7 +85,7 @@ EXPORT ssize_t write(int fd, const void *buf, size_t bytes)
 	int saved = errno;
 	ssize_t ret = refuses(fd, true) ? -1 : uhmm_io_write(fd, buf, bytes);
 
-	if (brings_here(ret, fd, bytes)) {
+	if (brings_here(ret, fd, bytes, true)) {
 		errno = saved;
 		ret = uhmm_io_write(fd, buf, bytes);
 	}
@@ -103,7 +103,7 @@ static ssize_t any_pread(enum libc_name n, int fd, void *buf, size_t bytes,
 	int saved = errno;
 	ssize_t ret = uhmm_io_pread(n, fd, buf, bytes, offset);
 
-	if (brings(ret, fd, bytes, offset)) {
+	if (brings(ret, fd, bytes, offset, false)) {
 		errno = saved;
 		ret = uhmm_io_pread(n, fd, buf, bytes, offset);
 	}
@@ -116,7 +116,7 @@ static ssize_t any_pwrite(enum libc_name n, int fd, const void *buf,
 	int saved = errno;
 	ssize_t ret = uhmm_io_pwrite(n, fd, buf, bytes, offset);
 
-	if (brings(ret, fd, bytes, offset)) {
+	if (brings(ret, fd, bytes, offset, true)) {
 		errno = saved;
 		ret = uhmm_io_pwrite(n, fd, buf, bytes, offset);
 	}
@@ -296,15 +296,21 @@ EXPORT int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
 	return libc_epoll_ctl(epoll, op, fd, event);
 }
 
+static bool writes_memory(long request)
+{
+	return request == PTRACE_POKETEXT || request == PTRACE_POKEDATA;
+}
+
 static bool touches_memory(long request)
 {
 	return request == PTRACE_PEEKTEXT || request == PTRACE_PEEKDATA ||
-	       request == PTRACE_POKETEXT || request == PTRACE_POKEDATA;
+	       writes_memory(request);
 }
 
 EXPORT long ptrace(enum __ptrace_request request, ...)
 {
 	void *addr, *data;
+	int saved = errno;
 	pid_t pid;
 	va_list ap;
 	long ret;
@@ -316,8 +322,11 @@ EXPORT long ptrace(enum __ptrace_request request, ...)
 	va_end(ap);
 	ret = libc_ptrace(request, pid, addr, data);
 	if (ret == -1 && touches_memory(request) &&
-	    uhmm_debugger_brings(pid, (uintptr_t)addr, sizeof(long)))
+	    uhmm_debugger_brings(pid, (uintptr_t)addr, sizeof(long),
+				 writes_memory(request))) {
+		errno = saved;
 		ret = libc_ptrace(request, pid, addr, data);
+	}
 	return ret;
 }
 

@@ -72,6 +72,7 @@ SIZE(uhmm_msg_bring, 24);
 AT(uhmm_msg_bring, write, 16);
 SIZE(uhmm_msg_peek, 24);
 AT(uhmm_msg_peek, pid, 16);
+AT(uhmm_msg_peek, write, 20);
 SIZE(uhmm_msg_fork, 16);
 AT(uhmm_msg_fork, fork_id, 8);
 SIZE(uhmm_wire_range, 16);
@@ -297,7 +298,7 @@ static bool request_ok(const struct uhmm_wire_msg *msg)
 	case UHMM_WIRE_bring:
 		return bring_ok(&b->bring);
 	case UHMM_WIRE_peek:
-		return !b->peek.zero &&
+		return b->peek.write <= 1 &&
 		       range_ok(b->peek.addr, b->peek.bytes);
 	case UHMM_WIRE_fork:
 		return !b->fork.zero && b->fork.fork_id &&

@@ -24,7 +24,7 @@
 #include <uhmm/types.h>
 
 #define UHMM_WIRE_MAGIC 0x6d6d6875u	/* "uhmm" */
-#define UHMM_WIRE_VERSION 4u
+#define UHMM_WIRE_VERSION 5u
 #define UHMM_WIRE_FDS_MAX 8
 #define UHMM_WIRE_RANGES_MAX 64
 
@@ -279,12 +279,13 @@ struct uhmm_msg_bring {
 	uint32_t zero;
 };
 
-/** A debugger cannot read this of program @pid, for it is away: bring it. */
+/** A debugger cannot read this of program @pid, or write it, for it is away or
+ * write-protected: bring it. */
 struct uhmm_msg_peek {
 	uint64_t addr;
 	uint64_t bytes;
 	uint32_t pid;		/* as hello has it */
-	uint32_t zero;
+	uint32_t write;		/* 0, 1 */
 };
 
 #define UHMM_WIRE_NODE_BYTES 32
