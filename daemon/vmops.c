@@ -255,12 +255,33 @@ int vmops_advise(struct request *rq)
 
 /* ---- mremap ---- */
 
+/* The pages at the start of @r, one mapping to the program, that are a mapping
+ * of their own to the kernel; 0: that has @r as one, or it is none. */
+static uint64_t first_part(const struct session *s, struct uhmm_range r)
+{
+	const struct uhmm_mm *mm = s->mm;
+	struct uhmm_vma vma;
+	uhmm_vpn_t end;
+
+	if (mm->ops->vma_find(mm->ops_ctx, r.start, &vma) ||
+	    !uhmm_range_has(vma.range, r.start) ||
+	    mm->ops->mapping_end(mm->ops_ctx, &vma).val < r.end.val)
+		return 0;
+	end = uhmm_engine_part_end(s->engine, r.start);
+	return end.val < r.end.val ? end.val - r.start.val : 0;
+}
+
 int vmops_remap(struct request *rq)
 {
 	const struct uhmm_msg_remap *m = &rq->msg.body.remap;
+	struct uhmm_range r = range_of(m->addr, m->bytes);
 	struct session *s = rq->ch->session;
+	int err = uhmm_engine_join(s->engine, r);
 
-	return uhmm_engine_join(s->engine, range_of(m->addr, m->bytes));
+	if (!err)
+		rq->reply.body.remap_reply.part_bytes =
+			uhmm_bytes_of(first_part(s, r));
+	return err;
 }
 
 /* ---- mincore ---- */

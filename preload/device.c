@@ -329,17 +329,19 @@ void uhmm_device_after_advise(void *addr, size_t bytes, int advice)
 	(void)tell_advise(addr, bytes, advice, UHMM_PHASE_AFTER);
 }
 
-void uhmm_device_before_remap(void *addr, size_t bytes)
+size_t uhmm_device_before_remap(void *addr, size_t bytes)
 {
 	struct uhmm_wire_range r = pages_of(addr, bytes);
 	struct uhmm_wire_msg msg;
 
 	if (!r.bytes || !uhmm_session_exists())
-		return;
+		return 0;
 	uhmm_wire_init(&msg, UHMM_WIRE_remap, 0, false);
 	msg.body.remap.addr = r.addr;
 	msg.body.remap.bytes = r.bytes;
-	(void)!uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
+	if (uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED))
+		return 0;
+	return msg.body.remap_reply.part_bytes;
 }
 
 void uhmm_device_mincore(void *addr, size_t bytes, unsigned char *vec)

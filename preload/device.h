@@ -70,8 +70,12 @@ void uhmm_device_after_protect(struct uhmm_wire_range changes, int prot);
 bool uhmm_device_before_advise(void *addr, size_t bytes, int *advice);
 void uhmm_device_after_advise(void *addr, size_t bytes, int advice);
 
-/** uhmm_device_before_remap() - the program is about to move this range */
-void uhmm_device_before_remap(void *addr, size_t bytes);
+/**
+ * uhmm_device_before_remap() - the program is about to move this range
+ * Return: 0 go on; the bytes at its start that are a mapping of their own to the
+ * kernel, though to the program all of it is one
+ */
+size_t uhmm_device_before_remap(void *addr, size_t bytes);
 
 /** uhmm_device_alone() - policies end, and what they took is here again */
 void uhmm_device_alone(void);

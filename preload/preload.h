@@ -44,7 +44,8 @@
  *   errand.c     requests of a program that has no descriptor left
  *   session.c    what phase the session is in; attach
  *   uffd.c       make a userfaultfd with all the kernel offers
- *   vmcalls.c    mprotect, munmap, madvise, mremap of any memory
+ *   vmcalls.c    mprotect, munmap, madvise, mremap of any memory (remap.c: of
+ *                what the kernel moves in parts only)
  *   trap.c       the handler of SIGSEGV in front of the program's
  *   sigaction.c  signals as the program sets and sees them (hooks_signal.c,
  *                libc_signal.c, ksig.c, rearm.c)

@@ -7,6 +7,7 @@
 #include "devmap.h"
 #include "env.h"
 #include "libc.h"
+#include "remap.h"
 #include "request.h"
 #include "session.h"
 #include "trap.h"
@@ -91,14 +92,21 @@ void *uhmm_vm_remap(void *old, size_t old_bytes, size_t new_bytes, int flags,
 		    void *to)
 {
 	struct uhmm_vm_call from, over = { .op = 0 };
+	struct uhmm_sigmask mask;
+	size_t part;
 	void *ret;
 
 	uhmm_vm_begin(&from, old, old_bytes, UHMM_VMCALL_REMAP);
-	if (from.plain && !from.op)
-		uhmm_device_before_remap(old, old_bytes);
-	else if (!from.plain && (flags & MREMAP_FIXED))
+	if (!from.plain && (flags & MREMAP_FIXED))
 		uhmm_vm_begin(&over, to, new_bytes, UHMM_VMCALL_UNMAP);
-	ret = libc_mremap(old, old_bytes, new_bytes, flags, to);
+	part = uhmm_device_before_remap(old, old_bytes);
+	if (part) {
+		mask = uhmm_signals_block();
+		ret = uhmm_remap(old, old_bytes, new_bytes, flags, to, part);
+		uhmm_signals_restore(mask);
+	} else {
+		ret = libc_mremap(old, old_bytes, new_bytes, flags, to);
+	}
 	uhmm_vm_end(&over, ret != MAP_FAILED);
 	uhmm_vm_end(&from, ret != MAP_FAILED);
 	return ret;

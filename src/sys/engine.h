@@ -296,6 +296,11 @@ UHMM_CHECKED int uhmm_engine_note_forked(struct uhmm_engine *engine,
 UHMM_CHECKED int uhmm_engine_join(struct uhmm_engine *engine,
 				  struct uhmm_range r);
 
+/** uhmm_engine_part_end() - where what the kernel has as one mapping, and @vpn
+ *  is in, ends; with nothing there, @vpn */
+uhmm_vpn_t uhmm_engine_part_end(const struct uhmm_engine *engine,
+				uhmm_vpn_t vpn);
+
 /**
  * uhmm_engine_adopt() - the descriptors that were missing (-1) are known now
  * An engine made with a userfaultfd alone can give and wake, no more.

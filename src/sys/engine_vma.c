@@ -109,6 +109,17 @@ int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
 	return 0;
 }
 
+uhmm_vpn_t uhmm_engine_part_end(const struct uhmm_engine *engine,
+				uhmm_vpn_t vpn)
+{
+	struct uhmm_vma vma;
+
+	return uhmm_maps_find(&engine->maps, vpn, &vma) ||
+			       !uhmm_range_has(vma.range, vpn) ?
+		       vpn :
+		       vma.range.end;
+}
+
 /* Is a page of @vma read-only until it is written? */
 static bool is_written_back(struct uhmm_engine *e, const struct uhmm_vma *vma)
 {

@@ -52,6 +52,7 @@ AT(uhmm_msg_advise, advice, 16);
 SIZE(uhmm_msg_mincore, 24);
 AT(uhmm_msg_mincore, vec, 16);
 SIZE(uhmm_msg_remap, 16);
+SIZE(uhmm_msg_remap_reply, 8);
 SIZE(uhmm_msg_seek, 32);
 AT(uhmm_msg_seek, offset_bytes, 16);
 AT(uhmm_msg_seek, whence, 24);
@@ -326,6 +327,7 @@ static bool reply_ok(const struct uhmm_wire_msg *msg)
 		return !b->hello_reply.zero;
 	case UHMM_WIRE_ioctl:
 	case UHMM_WIRE_protect:
+	case UHMM_WIRE_remap:
 	case UHMM_WIRE_seek:
 	case UHMM_WIRE_fence:
 		return true;

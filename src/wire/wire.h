@@ -189,6 +189,12 @@ struct uhmm_msg_remap {
 	uint64_t bytes;
 };
 
+/** Of such a range, the part at its start that the kernel has as a mapping of its
+ *  own and cannot make one with the rest; 0: it can, or the program has several. */
+struct uhmm_msg_remap_reply {
+	uint64_t part_bytes;
+};
+
 /** lseek of a device fd: the position is the open's, whoever holds the fd. */
 struct uhmm_msg_seek {
 	struct uhmm_wire_token open;

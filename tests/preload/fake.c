@@ -440,8 +440,16 @@ static void on_protect(struct conn *c, struct uhmm_wire_msg *msg)
 /* advise, remap, mincore: count them, by id. */
 static void on_told(struct conn *c, struct uhmm_wire_msg *msg)
 {
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	bool parts = msg->header.id == UHMM_WIRE_remap && fake.log->parts &&
+		     msg->body.remap.bytes > page;
+
 	atomic_fetch_add(&fake.log->told[msg->header.id % FAKE_TOLD], 1);
-	reply(c->sock, msg, 0, -1);
+	uhmm_wire_init_reply(msg, &msg->header, 0);
+	if (parts)
+		msg->body.remap_reply.part_bytes = page;
+	if (uhmm_wire_send(c->sock, msg, NULL, 0) < 0)
+		return;
 }
 
 /* Every open is for reading and writing. */

@@ -51,6 +51,7 @@ struct fake_log {
 	_Atomic uint32_t closeds_hung;	/* ...whose device had hung up */
 	_Atomic uint32_t protects, maps, prepares, parents;
 	_Atomic uint32_t told[FAKE_TOLD]; /* advise, remap, mincore; by id */
+	_Atomic uint32_t parts;		/* say to mremap that pages are mappings */
 	_Atomic uint32_t bad;		/* whatever should not be */
 	_Atomic uint32_t hellos_of_child; /* parent and fork id announced */
 	_Atomic uint32_t hellos_of_raw_child; /* parent, no fork id */

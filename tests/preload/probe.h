@@ -51,7 +51,7 @@ extern char **probe_argv;
 
 #define CASES(X)                                                             \
 	X(quiet) X(paths) X(opens) X(flags) X(ioctls) X(maps) X(closes)      \
-	X(protects) X(tells) X(hands) X(no_daemon) X(threads) X(many_threads)         \
+	X(protects) X(tells) X(remaps) X(hands) X(no_daemon) X(threads) X(many_threads)         \
 	X(signals) X(setgid) X(last_thread) X(forks) X(fork_storm)           \
 	X(raw_fork) X(vforks) X(execs) X(exec2) X(closed_stdio) X(rlimit)    \
 	X(rlimit_threads) X(close_all) X(close_range_all) X(foreign_fd)      \

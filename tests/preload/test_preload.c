@@ -203,6 +203,15 @@ START_TEST(test_what_no_event_tells)
 }
 END_TEST
 
+START_TEST(test_remap_in_parts)
+{
+	log_->parts = 1;
+	start_fake();
+	run_well("remaps");
+	ck_assert_uint_gt(log_->told[UHMM_WIRE_remap], 20);
+}
+END_TEST
+
 START_TEST(test_mmap)
 {
 	start_fake();
@@ -332,6 +341,7 @@ static Suite *preload_suite(void)
 	tcase_add_test(tc, test_close_tells_after_the_hang_up);
 	tcase_add_test(tc, test_protect_is_told_in_whole_pages);
 	tcase_add_test(tc, test_what_no_event_tells);
+	tcase_add_test(tc, test_remap_in_parts);
 	tcase_add_test(tc, test_mmap);
 	tcase_add_test(tc, test_fork_attaches_the_child);
 	tcase_add_test(tc, test_fork_of_busy_threads);
