@@ -19,6 +19,8 @@
 static int let_write(struct uhmm_mm *mm, uhmm_vpn_t vpn, uint8_t pte)
 {
 	struct uhmm_range r = uhmm_range_of(vpn, 1);
+	bool shares = uhmm_kin_count(mm) > 0;
+	int err;
 
 	if ((pte & UHMM_PTE_HUGE) && !uhmm_cow_is_copied(mm, vpn, pte))
 		r = uhmm_unit_range(vpn);
@@ -26,7 +28,12 @@ static int let_write(struct uhmm_mm *mm, uhmm_vpn_t vpn, uint8_t pte)
 		uhmm_kin_drop(mm, r);
 	else
 		uhmm_cow_break(mm, r, &pte);
-	return mm->ops->unprotect(mm->ops_ctx, r);
+	err = mm->ops->unprotect(mm->ops_ctx, r);
+	/* the last that a fork left shared, where nobody looks any more? */
+	if (!err && shares && !uhmm_kin_count(mm) &&
+	    uhmm_list_is_empty(&mm->notifiers))
+		uhmm_mm_settle(mm);
+	return err;
 }
 
 /*

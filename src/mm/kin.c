@@ -74,6 +74,7 @@ int uhmm_kin_fork(struct uhmm_mm *parent, struct uhmm_mm *child)
 	uint64_t number;
 
 	child->kin.moved = parent->kin.moved;
+	child->kin.mirrored = parent->kin.mirrored;
 	for (; !err && uhmm_kin_next(parent, &vpn, end_of_mm, &number);
 	     vpn.val++)
 		if (parent->ops->is_forked(parent->ops_ctx, vpn))

@@ -40,6 +40,7 @@ struct uhmm_kin {
 				 * 65535 mms, which costs a needless fault */
 	uint32_t depth;
 	uint32_t born;		/* after those with a smaller one */
+	bool mirrored;		/* it, or an ancestor, was once: it may be again */
 	bool moved;		/* numbers of it, or of an ancestor, moved
 				 * (mremap): a page may be at two addresses */
 };
@@ -96,7 +97,7 @@ bool uhmm_kin_is_shared(const struct uhmm_mm *mm, uhmm_vpn_t vpn);
 bool uhmm_kin_is_family(const struct uhmm_mm *a, const struct uhmm_mm *b);
 
 /** uhmm_kin_is_wanted() - does anybody of the family of @mm mirror it, or have
- *  entries? Else nobody will ask who shares what. */
+ *  entries? Else nobody asks now who shares what. */
 bool uhmm_kin_is_wanted(const struct uhmm_mm *mm);
 
 #endif

@@ -167,15 +167,20 @@ static void settle_idle(struct uhmm_mm *mm)
 		mm->ops->relax(mm->ops_ctx, whole_mm);
 		return;
 	}
-	/* nor for its family: what they share is of no interest any more */
+	/* nor for its family: only what forks left shared is watched, until it is
+	 * written, for who asks later */
 	UHMM_LIST_EACH(node, &mm->core->mms) {
 		struct uhmm_mm *other =
 			UHMM_CONTAINER_OF(node, struct uhmm_mm, link);
 
 		if (other->gone || !uhmm_kin_is_family(mm, other))
 			continue;
-		uhmm_kin_drop(other, whole_mm);
-		other->ops->untrap(other->ops_ctx, whole_mm);
+		if (other->kin.mirrored && uhmm_kin_count(other)) {
+			other->ops->relax(other->ops_ctx, whole_mm);
+		} else {
+			uhmm_kin_drop(other, whole_mm);
+			other->ops->untrap(other->ops_ctx, whole_mm);
+		}
 	}
 }
 

@@ -95,7 +95,8 @@ void uhmm_mm_drop(struct uhmm_mm *mm, struct uhmm_range r);
 /**
  * uhmm_mm_settle() - entries of @mm went away, or a subscriber of it: where no
  * entry is left at all its memory is ordinary again, watched as long as there
- * are subscribers, or pages that it shares with a mm that has some
+ * are subscribers, pages that it shares with a mm that has some, or, where there
+ * once were subscribers, pages that a fork left shared and nobody has written
  */
 void uhmm_mm_settle(struct uhmm_mm *mm);
 

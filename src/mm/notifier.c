@@ -11,6 +11,7 @@ void uhmm_notifier_insert(struct uhmm_notifier *n, struct uhmm_mm *mm,
 	n->range = r;
 	n->seq = 0;
 	uhmm_list_add_tail(&mm->notifiers, &n->link);
+	mm->kin.mirrored = true;
 }
 
 void uhmm_notifier_remove(struct uhmm_notifier *n)

@@ -273,7 +273,8 @@ int uhmm_mm_share(struct uhmm_mm *mm, struct uhmm_range except)
 	struct uhmm_vma vma;
 	int err = 0;
 
-	while (!err && uhmm_kin_is_wanted(mm)) {
+	/* once mirrored, it may be again: then what was shared now matters */
+	while (!err && (mm->kin.mirrored || uhmm_kin_is_wanted(mm))) {
 		if (mm->gone)
 			return -ESRCH;
 		err = mm->ops->vma_find(mm->ops_ctx, at, &vma);

@@ -522,12 +522,13 @@ END_TEST
 
 START_TEST(test_share_of_an_mm_nobody_mirrors)
 {
-	fake_map(rig.m, RIG_VPN, 4, &fake_rw);
-	fake_put(rig.m, RIG_VPN, 4, 1);
-	rig_close(rig.file);
-	ck_assert_int_eq(uhmm_mm_share(rig.m->mm,
-				       uhmm_range_of(UHMM_VPN(0), 0)), 0);
-	ck_assert(fake_is_ordinary(rig.m, 0, FAKE_NPAGES));
+	struct fake_mm *m = fake_start(&rig.f);
+
+	fake_map(m, RIG_VPN, 4, &fake_rw);
+	fake_put(m, RIG_VPN, 4, 1);
+	ck_assert_int_eq(uhmm_mm_share(m->mm, uhmm_range_of(UHMM_VPN(0), 0)),
+			 0);
+	ck_assert(fake_is_ordinary(m, 0, FAKE_NPAGES));
 }
 END_TEST
 

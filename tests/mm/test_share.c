@@ -545,17 +545,43 @@ START_TEST(test_nothing_to_share)
 }
 END_TEST
 
-/* Nobody looks at any of the family any more: all is ordinary memory. */
-START_TEST(test_nobody_wants_to_know)
+/* Nobody looks at any of the family any more: what is not shared, and what has
+ * been written since, is ordinary memory. */
+START_TEST(test_nobody_looks)
 {
 	forked();
-	ck_assert(!fake_is_ordinary(child, RIG_VPN, NPAGES));
 	rig_close(its);
 	rig_close(rig.file);
+	ck_assert(!fake_is_ordinary(child, RIG_VPN, NPAGES));
+	fake_put(child, RIG_VPN, NPAGES, 91);
 	ck_assert(fake_is_ordinary(child, RIG_VPN, NPAGES));
-	ck_assert(fake_is_ordinary(rig.m, RIG_VPN, NPAGES));
 	ck_assert_uint_eq(uhmm_kin_count(child->mm), 0);
+	ck_assert(!fake_is_ordinary(rig.m, RIG_VPN, NPAGES));
+	fake_put(rig.m, RIG_VPN, NPAGES, 81);
+	ck_assert(fake_is_ordinary(rig.m, RIG_VPN, NPAGES));
 	rig.file = rig_open(0, rig.m);
+}
+END_TEST
+
+/* A fork while nobody looks counts for who looks later. */
+START_TEST(test_nobody_looks_at_the_moment)
+{
+	fake_map(rig.m, RIG_VPN, NPAGES, &fake_rw);
+	fake_put(rig.m, RIG_VPN, NPAGES, 1);
+	rig_close(rig.file);
+	ck_assert(fake_is_ordinary(rig.m, RIG_VPN, NPAGES));
+	child = fake_fork(rig.m);
+	its = rig_open(0, child);
+	rig.file = rig_open(0, rig.m);
+	fake_put(rig.m, RIG_VPN, 1, 81);
+	rig_ok(its, RIG_TO_DEV, RIG_VPN, 2, 0);
+	RIG_SNAPSHOT_IS(its, RIG_VPN, 3, 0x21, 0x21, 0x01);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 3, 0x02, 0x21, 0x01);
+	rig_close(rig.file);
+	done();
+	fake_exit(child);
+	rig.file = rig_open(0, rig.m);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, NPAGES, 0x02, 0x01);
 }
 END_TEST
 
@@ -614,4 +640,5 @@ UNIT_RIG_MAIN("share",
 	      UNIT_TEST(test_copies_of_files_are_read_only),
 	      UNIT_TEST(test_copies_of_files_in_the_child),
 	      UNIT_TEST(test_nothing_to_share),
-	      UNIT_TEST(test_nobody_wants_to_know))
+	      UNIT_TEST(test_nobody_looks),
+	      UNIT_TEST(test_nobody_looks_at_the_moment))
