@@ -107,6 +107,15 @@ void uhmm_engine_see_zeros(struct uhmm_engine *e, struct uhmm_range r,
  *  stopped to write one must not go on before */
 bool uhmm_engine_wait_zeros(struct uhmm_engine *e);
 
+/**
+ * uhmm_engine_split_zeros() - (yields) the huge page @r has been split, which
+ * others map, too: pages of zeros among its protected ones become the zero page,
+ * as where the kernel splits one
+ * Return: 0; -ESRCH
+ */
+UHMM_CHECKED int uhmm_engine_split_zeros(struct uhmm_engine *e,
+					 struct uhmm_range r);
+
 /** uhmm_engine_kernel_collapses() - can pages be made one PMD-sized page? */
 bool uhmm_engine_kernel_collapses(void);
 

@@ -10,7 +10,8 @@
  * program's hands do.
  * Nothing asks the kernel to split a huge page; advice to a part of one does
  * (MADV_COLD), if nobody else maps it. Else protecting a part makes it one that
- * PTEs map.
+ * PTEs map, and pages of zeros become the zero page, as those of one that is
+ * really split.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -109,8 +110,17 @@ static int split_by_fence(struct uhmm_engine *e, struct uhmm_range r, bool wp)
 	return err ? err : uhmm_engine_unfence(e, r, wp ? PROT_WRITE : 0);
 }
 
+/* The huge page that @r is a part of. */
+static struct uhmm_range unit_of(struct uhmm_range r)
+{
+	uint64_t n = uhmm_pmd_npages();
+
+	return uhmm_range_of(UHMM_VPN(r.start.val & -n), n);
+}
+
 int uhmm_engine_split(struct uhmm_engine *e, struct uhmm_range r, bool fenced)
 {
+	struct uhmm_range unit = unit_of(r);
 	bool wp;
 	int err = advise(e, r, MADV_COLD, UHMM_ENGINE_COLD);
 
@@ -120,5 +130,7 @@ int uhmm_engine_split(struct uhmm_engine *e, struct uhmm_range r, bool fenced)
 		return err;
 	r = uhmm_range_of(r.start, 1);
 	err = fenced ? split_by_fence(e, r, wp) : split_by_protection(e, r, wp);
+	if (!err && wp && !fenced)
+		err = uhmm_engine_split_zeros(e, unit);
 	return err == -ESRCH ? err : 0;
 }

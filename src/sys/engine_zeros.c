@@ -149,8 +149,19 @@ void uhmm_engine_see_zeros(struct uhmm_engine *e, struct uhmm_range r,
 
 /* ---- when a device begins to look ---- */
 
-/* Of the pages @r, which are protected, those of zeros become the zero page. */
-static int turn_zeros(struct uhmm_engine *e, struct uhmm_range r)
+/* Is it an ordinary page of the program's own, and does a write stop? */
+static bool is_protected(uint8_t pte)
+{
+	const uint8_t not = UHMM_PTE_ZERO | UHMM_PTE_FILE | UHMM_PTE_HUGE;
+	const uint8_t both = UHMM_PTE_PRESENT | UHMM_PTE_WP;
+
+	return (pte & (both | not)) == both;
+}
+
+/* Of the pages @r, which are protected, those of zeros become the zero page.
+ * @pte: if not NULL, only of those that are there and are protected */
+static int turn_zeros(struct uhmm_engine *e, struct uhmm_range r,
+		      const uint8_t *pte)
 {
 	struct uhmm_range zero[CHUNK_NPAGES_MAX];
 	bool zeros[CHUNK_NPAGES_MAX];
@@ -159,7 +170,7 @@ static int turn_zeros(struct uhmm_engine *e, struct uhmm_range r)
 	int err = 0;
 
 	for (uint64_t i = 0; i < n; i++)
-		if (zeros[i])
+		if (zeros[i] && (!pte || is_protected(pte[i])))
 			zero[nzero++] = uhmm_range_of(
 				UHMM_VPN(r.start.val + i), 1);
 	if (nzero)
@@ -180,7 +191,7 @@ static int turn_run(struct uhmm_engine *e, struct uhmm_range r)
 	int err = uhmm_engine_writeprotect(e, r, UFFDIO_WRITEPROTECT_MODE_WP);
 
 	if (!err)
-		err = turn_zeros(e, r);
+		err = turn_zeros(e, r, NULL);
 	if (err != -ESRCH)
 		err = uhmm_engine_writeprotect(e, r, 0);
 	return err == -ESRCH ? err : 0;
@@ -211,6 +222,27 @@ static int find_zeros(const struct uhmm_engine *e, struct uhmm_range r,
 		}
 		i += n ? n : 1;
 	}
+	return err;
+}
+
+int uhmm_engine_split_zeros(struct uhmm_engine *e, struct uhmm_range r)
+{
+	uint8_t pte[CHUNK_NPAGES_MAX];
+	int err = 0;
+
+	e->turning++;
+	while (!err && r.start.val < r.end.val) {
+		struct uhmm_range part = uhmm_range_clip(
+			uhmm_range_of(r.start,
+				      CHUNK_BYTES / uhmm_page_bytes()), r);
+
+		err = uhmm_ptes_scan(&e->ptes, part, pte);
+		if (!err)
+			err = turn_zeros(e, part, pte);
+		r.start = part.end;
+	}
+	e->turning--;
+	e->env.wake(e->env.ctx);
 	return err;
 }
 

@@ -322,6 +322,36 @@ START_TEST(test_shared_unit_is_split)
 }
 END_TEST
 
+/* A fork has protected it: of its pages those of zeros become the zero page. */
+START_TEST(test_zeros_of_a_shared_unit)
+{
+	long child, page;
+
+	map_units();
+	if (!can_be_huge())
+		return;
+	page = (long)uhmm_addr_of(UHMM_VPN(prog.base.val + 7));
+	prog_call(&prog, in_write, page, 0, 0);
+	ck_assert_int_eq(prog.ops->watch(prog.engine, prog_range(&prog, 0, UNIT)),
+			 0);
+	ck_assert_int_eq(prog.ops->protect(prog.engine,
+					   prog_range(&prog, 0, UNIT)), 0);
+	child = prog_call(&prog, in_share, 0, 0, 0);
+	ck_assert_int_gt(child, 0);
+	ck_assert_int_eq(prog.ops->split(prog.engine, prog_range(&prog, 3, 1)),
+			 0);
+	ck_assert_int_eq(prog_pte(&prog, 6) & ~UHMM_PTE_EXCLUSIVE,
+			 UHMM_PTE_PRESENT | UHMM_PTE_WP);
+	ck_assert_int_eq(prog_pte(&prog, 7) & ~UHMM_PTE_WP,
+			 UHMM_PTE_PRESENT | UHMM_PTE_ZERO);
+	ck_assert_int_eq(prog_call(&prog, in_sum,
+				   (long)uhmm_addr_of(prog.base), UNIT, 0),
+			 sum_of(0, UNIT) - 8);
+	ck_assert_uint_eq(prog.nfaults, 0);
+	ck_assert_int_eq(prog_call(&prog, in_end, child, 0, 0), child);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -339,6 +369,7 @@ int main(void)
 		test_protected_unit_is_split,
 		test_locked_unit_is_split,
 		test_shared_unit_is_split,
+		test_zeros_of_a_shared_unit,
 	};
 
 	return suite_main("engine_unit", tests,
