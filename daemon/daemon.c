@@ -102,12 +102,14 @@ static int set_up(struct daemon *d, const struct uhmm_device_ops *driver)
 
 	if (!err)
 		err = start_drivers(d);
-	if (!err)
-		err = opens_init(&d->opens, d);
+	if (err)
+		return err;
+	err = opens_init(&d->opens, d);
 	if (!err)
 		err = open_signals(d);
 	if (!err)
-		err = start_workers(d);
+		return start_workers(d);
+	uhmm_err_errno(err, "cannot watch signals and opens");
 	return err;
 }
 
