@@ -63,10 +63,14 @@ static bool turns(void)
 	return !prog.engine->env.user_mode_only;
 }
 
+/* Told by PAGEMAP_SCAN, or to root by its frame. */
 static uint8_t zero_page(void)
 {
-	return prog.engine->ptes.has_scan ? UHMM_PTE_PRESENT | UHMM_PTE_ZERO :
-					    UHMM_PTE_PRESENT;
+	const struct uhmm_ptes *ptes = &prog.engine->ptes;
+
+	return ptes->has_scan || ptes->zero_frame ?
+		       UHMM_PTE_PRESENT | UHMM_PTE_ZERO :
+		       UHMM_PTE_PRESENT;
 }
 
 START_TEST(test_a_page_of_zeros_passes_for_it)
