@@ -2,7 +2,6 @@
 /* near.c - streaks, the keeper, spinners (near.h) */
 #include "near.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,19 +17,24 @@
 #include "base/log.h"
 #include "base/relax.h"
 #include "co.h"
+#include "thread_cpu.h"
 
 /* Rounds that soon after one another make a streak, and so many of them. */
 #define SOON_NS UINT64_C(500000)
 #define ROUNDS_MIN 6
 /* How often the keeper looks. */
 #define TICK_NS 1000000
-/* Ticks after which it looks whether a program has changed its CPU. */
-#define FOLLOW_TICKS 4
-/* A worker that goes on so soon after its streak was ended had starved. */
-#define STARVED_NS UINT64_C(500000)
-/* Pause after that. */
-#define PAUSE_MIN_NS UINT64_C(4000000)
-#define PAUSE_MAX_NS UINT64_C(1000000000)
+/* After a worker has starved its streaks are of its own class, for so long; twice as long each
+ * time, unless the idle class was good for several times as long meanwhile. */
+#define HOLD_MIN_NS UINT64_C(16000000)
+#define HOLD_MAX_NS UINT64_C(1000000000)
+#define HOLDS_GOOD 4
+/* From the beginning of a streak to the next one's at least. */
+#define PAUSE_NS UINT64_C(4000000)
+/* Ticks in a row in which another kind of streak would be right. */
+#define WRONG_TICKS 4
+/* Misses to a look at where the program is, at most. */
+#define PATIENCE_MAX 32
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t seen)
 {
@@ -40,14 +44,6 @@ static void futex_wait(_Atomic uint32_t *word, uint32_t seen)
 static void futex_wake(_Atomic uint32_t *word)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
-
-/* @tid 0: the calling thread. Its nice value stays. */
-static bool set_class(pid_t tid, int class)
-{
-	static const struct sched_param param;
-
-	return sched_setscheduler(tid, class, &param) == 0;
 }
 
 /*
@@ -72,65 +68,35 @@ static bool is_crowded(const struct near_keeper *k, unsigned int asking)
 
 /* ---- the worker's side ---- */
 
-/* What was the last streak like? Its worker goes on now. */
+/* What was the last streak like? */
 static void judge_last(struct near *n, uint64_t now)
 {
-	uint64_t ended = atomic_exchange(&n->ended_ns, 0);
-
-	if (!ended)
+	if (!atomic_exchange(&n->starved, false))
 		return;
-	if (now - ended > STARVED_NS) {
-		n->pause_ns = 0;
-		return;
-	}
-	n->pause_ns = n->pause_ns ? n->pause_ns * 2 : PAUSE_MIN_NS;
-	if (n->pause_ns > PAUSE_MAX_NS)
-		n->pause_ns = PAUSE_MAX_NS;
-	n->not_before_ns = now + n->pause_ns;
-	atomic_fetch_add(&n->keeper->count.starved, 1);
-}
-
-static bool bind_to(pid_t tid, int cpu)
-{
-	cpu_set_t only;
-
-	CPU_ZERO(&only);
-	CPU_SET(cpu, &only);
-	return sched_setaffinity(tid, sizeof(only), &only) == 0;
+	if (now - n->began_ns > HOLDS_GOOD * n->hold_ns)
+		n->hold_ns = 0;
+	n->hold_ns = n->hold_ns ? n->hold_ns * 2 : HOLD_MIN_NS;
+	if (n->hold_ns > HOLD_MAX_NS)
+		n->hold_ns = HOLD_MAX_NS;
+	n->follow_until_ns = now + n->hold_ns;
 }
 
 /* The CPU that whoever was served last is on or was on, or -1. */
 static int client_cpu(const struct near *n)
 {
-	char path[64], text[1024], *at;
-	int fd, cpu = -1;
-	ssize_t bytes;
+	uint32_t tid = atomic_load(&n->tid);
+	int cpu = atomic_load(&n->told);
 
-	if (!atomic_load(&n->tid)) {
-		cpu = atomic_load(&n->told);
+	if (!tid)
 		return cpu < CPU_SETSIZE ? cpu : -1;
-	}
-	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat",
-		 atomic_load(&n->pid), atomic_load(&n->tid));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	bytes = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[bytes > 0 ? bytes : 0] = '\0';
-	/* field 39; the second, a name, ends with the last parenthesis */
-	at = strrchr(text, ')');
-	for (int field = 2; at && field < 39; field++)
-		at = strchr(at + 1, ' ');
-	if (at && (sscanf(at, "%d", &cpu) != 1 || cpu >= CPU_SETSIZE))
-		cpu = -1;
-	return cpu;
+	return thread_cpu(atomic_load(&n->pid), tid);
 }
 
 /* Which kind of streak would be right? False: none */
-static bool choose(struct near *n)
+static bool choose(struct near *n, uint64_t now)
 {
 	n->cpu = client_cpu(n);
-	if (is_crowded(n->keeper, 0)) {
+	if (now < n->follow_until_ns || is_crowded(n->keeper, 0)) {
 		n->kind = NEAR_BY_FOLLOWING;
 		return n->cpu >= 0;
 	}
@@ -139,11 +105,28 @@ static bool choose(struct near *n)
 	return true;
 }
 
-/* Bind the worker, thread @tid, to its program's CPU, if it may be there. */
-static void bind_if_may(const struct near *n, pid_t tid)
+/* Bind the worker to its program's CPU, if it may be there. */
+static void bind_if_may(const struct near *n)
 {
 	if (n->cpu >= 0 && CPU_ISSET(n->cpu, &n->cpus))
-		bind_to(tid, n->cpu);
+		thread_bind(n->tid_own, n->cpu);
+}
+
+/* Its program is on CPU @cpu; -1: not known. Worker or keeper, whoever comes
+ * first. Return: that is another than before */
+static bool follow(struct near *n, int cpu)
+{
+	bool moved = false;
+
+	if (cpu < 0 || !atomic_exchange(&n->settled, false))
+		return moved;
+	if (near_is_streak(n) && cpu != n->cpu) {
+		n->cpu = cpu;
+		bind_if_may(n);
+		moved = true;
+	}
+	atomic_store(&n->settled, true);
+	return moved;
 }
 
 /* The keeper knows already: what follows it can undo. */
@@ -153,16 +136,16 @@ static void move_near(struct near *n)
 
 	switch (n->kind) {
 	case NEAR_BY_CLASS:
-		set_class(0, SCHED_IDLE);
-		bind_if_may(n, 0);
+		thread_set_class(0, SCHED_IDLE);
+		bind_if_may(n);
 		break;
 	case NEAR_BY_SPINNERS:
 		atomic_fetch_add(&k->spin, 1);
 		futex_wake(&k->spin);
-		bind_to(0, sched_getcpu());
+		thread_bind(0, sched_getcpu());
 		break;
 	case NEAR_BY_FOLLOWING:
-		bind_if_may(n, 0);
+		bind_if_may(n);
 		break;
 	}
 }
@@ -172,8 +155,11 @@ static void begin(struct near *n, uint64_t now)
 	struct near_keeper *k = n->keeper;
 
 	n->in_row = 0;
-	n->not_before_ns = now + PAUSE_MIN_NS;
-	if (!choose(n) ||
+	n->misses = 0;
+	n->patience = 1;
+	n->began_ns = now;
+	n->not_before_ns = now + PAUSE_NS;
+	if (!choose(n, now) ||
 	    sched_getaffinity(0, sizeof(n->cpus), &n->cpus) < 0)
 		return;
 	atomic_store(&n->settled, false);
@@ -184,6 +170,32 @@ static void begin(struct near *n, uint64_t now)
 	move_near(n);
 	/* until now the keeper would undo it again and again */
 	atomic_store(&n->settled, true);
+}
+
+/*
+ * While both are on one CPU the next fault is there when the last was answered:
+ * the program ran, the idle class gave way. One that is not may mean that the
+ * scheduler has woken the program elsewhere, and would do so for ever; or that
+ * it computes, and then there are more of them, and it is less often looked at.
+ */
+void near_missed(struct near *n)
+{
+	if (!near_is_streak(n) || n->kind != NEAR_BY_CLASS ||
+	    ++n->misses < n->patience)
+		return;
+	n->misses = 0;
+	if (follow(n, client_cpu(n)))
+		n->patience = 1;
+	else if (n->patience < PATIENCE_MAX)
+		n->patience *= 2;
+}
+
+void near_asked(struct near *n, int cpu)
+{
+	atomic_store_explicit(&n->told, cpu, memory_order_relaxed);
+	atomic_store_explicit(&n->tid, 0, memory_order_relaxed);
+	if (near_is_streak(n) && n->kind == NEAR_BY_CLASS)
+		follow(n, cpu < CPU_SETSIZE ? cpu : -1);
 }
 
 void near_served(struct near *n)
@@ -205,40 +217,6 @@ void near_served(struct near *n)
 
 /* ---- threads of the library ---- */
 
-/* Is @tid of process @pid called @name? */
-static bool is_called(uint32_t pid, const char *tid, const char *name)
-{
-	char path[64], text[32];
-	int fd;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%u/task/%.16s/comm", pid, tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n - 1 : 0] = '\0';	/* a line */
-	return !strcmp(text, name);
-}
-
-static pid_t find_thread(uint32_t pid, const char *name)
-{
-	const struct dirent *entry;
-	char path[64];
-	pid_t tid = -1;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%u/task", pid);
-	dir = opendir(path);
-	while (dir && tid < 0 && (entry = readdir(dir)))
-		if (is_called(pid, entry->d_name, name))
-			tid = (pid_t)strtol(entry->d_name, NULL, 10);
-	if (dir)
-		closedir(dir);
-	return tid;
-}
-
 static void let_loose(struct near_hand *h)
 {
 	if (h->bound)
@@ -256,12 +234,12 @@ void near_bring(const struct near *n, struct near_hand *h, uint32_t pid,
 		return;
 	}
 	if (!h->tid)
-		h->tid = find_thread(pid, name);
+		h->tid = thread_find(pid, name);
 	if (h->tid < 0 || cpu < 0 || (h->bound && h->cpu == cpu))
 		return;
 	if (!h->bound && sched_getaffinity(h->tid, sizeof(h->cpus), &h->cpus))
 		h->tid = -1;
-	else if (CPU_ISSET(cpu, &h->cpus) && bind_to(h->tid, cpu))
+	else if (CPU_ISSET(cpu, &h->cpus) && thread_bind(h->tid, cpu))
 		h->bound = true;
 	h->cpu = cpu;
 }
@@ -287,37 +265,29 @@ void near_join(struct near *n, struct near_keeper *k)
 
 /* ---- the keeper's side; its lock is held ---- */
 
+/* Does the worker wait for a CPU, and its program for the worker? (One that
+ * computes on the worker's CPU keeps it from finding out that there is nothing
+ * to do.) */
+static bool is_starving(const struct near *n)
+{
+	uint32_t tid = atomic_load(&n->tid);
+
+	return n->kind != NEAR_BY_FOLLOWING && tid &&
+	       thread_is_ready((uint32_t)getpid(), (uint32_t)n->tid_own) &&
+	       !thread_is_ready(atomic_load(&n->pid), tid);
+}
+
 static void end(struct near_keeper *k, struct near *n)
 {
 	if (n->kind == NEAR_BY_CLASS)
-		set_class(n->tid_own, SCHED_OTHER);
-	if (!atomic_load(&n->settled))
+		thread_set_class(n->tid_own, SCHED_OTHER);
+	if (!atomic_exchange(&n->settled, false))
 		return;	/* it may just be about to: look again */
 	if (n->kind == NEAR_BY_SPINNERS)
 		atomic_fetch_sub(&k->spin, 1);
 	sched_setaffinity(n->tid_own, sizeof(n->cpus), &n->cpus);
-	atomic_store(&n->ended_ns, co_now_ns());
 	atomic_store(&n->streak, false);
-}
-
-/* Is the program on another CPU now? */
-static void follow(struct near *n)
-{
-	int cpu = client_cpu(n);
-
-	if (cpu < 0 || cpu == n->cpu || !atomic_load(&n->settled))
-		return;
-	n->cpu = cpu;
-	bind_if_may(n, n->tid_own);
-}
-
-/* Is it time to look where the program of @n is? One that finds its worker's
- * CPU idle enough is left there by the scheduler. */
-static bool is_to_follow(const struct near_keeper *k, const struct near *n)
-{
-	if (n->kind == NEAR_BY_CLASS)
-		return k->ticks % FOLLOW_TICKS == 0;
-	return n->kind == NEAR_BY_FOLLOWING;
+	atomic_store(&n->settled, true);
 }
 
 /* Did the worker get its part of a CPU since the last look? Who works on one
@@ -333,6 +303,19 @@ static bool has_run(struct near *n)
 	return n->ran_ns - before > TICK_NS / 4;
 }
 
+/* Would another kind be right, and not for a moment only? */
+static bool is_wrong_kind(struct near *n, bool crowded)
+{
+	bool following = n->kind == NEAR_BY_FOLLOWING;
+	bool held = following && co_now_ns() < n->follow_until_ns;
+
+	if (crowded == following || held)
+		n->wrong_ticks = 0;
+	else
+		n->wrong_ticks++;
+	return n->wrong_ticks >= WRONG_TICKS;
+}
+
 /* One look at a worker that has a streak. */
 static void look_at(struct near_keeper *k, struct near *n, bool crowded)
 {
@@ -340,10 +323,14 @@ static void look_at(struct near_keeper *k, struct near *n, bool crowded)
 	bool works = has_run(n), rests = served == n->seen && !works;
 
 	n->seen = served;
-	if (rests || crowded != (n->kind == NEAR_BY_FOLLOWING))
+	if (rests && is_starving(n)) {
+		atomic_store(&n->starved, true);
+		atomic_fetch_add(&k->count.starved, 1);
+	}
+	if (rests || is_wrong_kind(n, crowded))
 		end(k, n);
-	else if (is_to_follow(k, n))
-		follow(n);
+	else if (n->kind == NEAR_BY_FOLLOWING)
+		follow(n, client_cpu(n));
 }
 
 /* Workers of the idle class: ready to run beside their programs. */
@@ -361,8 +348,6 @@ static unsigned int count_idlers(const struct near_keeper *k)
 static bool look_around(struct near_keeper *k)
 {
 	bool any = false, crowded = is_crowded(k, 1 + count_idlers(k));
-
-	k->ticks++;
 
 	for (unsigned int i = 0; i < CONF_WORKERS_MAX; i++) {
 		struct near *n = k->worker[i];
@@ -396,6 +381,7 @@ static void *keep(void *arg)
 	static const struct timespec tick = { .tv_nsec = TICK_NS };
 	struct near_keeper *k = arg;
 
+
 	while (!atomic_load(&k->stop)) {
 		uint32_t seen = atomic_load(&k->call);
 		bool any;
@@ -417,7 +403,7 @@ static void *spin(void *arg)
 {
 	struct near_keeper *k = arg;
 
-	set_class(0, SCHED_IDLE);
+	thread_set_class(0, SCHED_IDLE);
 	while (!atomic_load_explicit(&k->stop, memory_order_relaxed)) {
 		if (atomic_load_explicit(&k->spin, memory_order_relaxed))
 			uhmm_cpu_relax();
@@ -479,7 +465,7 @@ static void *try_class(void *arg)
 {
 	bool *back = arg;
 
-	*back = set_class(0, SCHED_IDLE) && set_class(0, SCHED_OTHER);
+	*back = thread_set_class(0, SCHED_IDLE) && thread_set_class(0, SCHED_OTHER);
 	return NULL;
 }
 

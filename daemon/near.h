@@ -11,14 +11,17 @@
  * the program. Then both are woken on one CPU, in turn, and the program, bound
  * to nothing, sees nothing of it. Without being bound the two may start apart,
  * each on a CPU that is idle when it is woken, and stay so: then the class
- * changes nothing.
+ * changes nothing. Anything else that runs there for a moment, an interrupt, a
+ * kernel thread, parts them again. Then the next fault is not there at once when
+ * the last was answered: the worker looks where its program is, and goes after it.
  *
  * Beside a busy thread the idle class gets next to no time. So while there is
  * a streak the keeper, an ordinary thread, looks every millisecond whether its
  * worker did anything, or got a good part of a CPU, for it may work on something
  * long. If not, the streak is over: the worker becomes an ordinary thread again.
- * If there was work nevertheless, it starved, and may not have another streak for
- * a while, which doubles each time. When there is no streak nobody wakes up for anything.
+ * If it was ready to run all the same, it starved, and for a while, which doubles
+ * each time, it stays in its own class. When there is no streak nobody wakes up for
+ * anything.
  *
  * While more threads want to run than there are CPUs none is idle, and the idle
  * class would get nothing. But to be woken on the other CPU still costs several
@@ -68,19 +71,25 @@ struct near {
 	clockid_t clock;		/* of its CPU time */
 	_Atomic uint32_t served;	/* rounds of work done */
 	_Atomic bool streak;
-	_Atomic bool settled;		/* what a streak changes is changed */
-	_Atomic uint64_t ended_ns;	/* when the last streak did */
+	_Atomic bool settled;		/* nobody is changing what a streak
+					 * changes */
+	_Atomic bool starved;		/* why the last streak ended */
 	enum near_kind kind;
 	cpu_set_t cpus;			/* it may run on outside of a streak */
-	int cpu;			/* FOLLOWING: bound to this one */
+	int cpu;			/* bound to this one, if it may be */
 	_Atomic uint32_t pid, tid;	/* who was served last, 0: not known */
 	_Atomic int told;		/* the CPU it asked on, if tid is 0 */
 	/* the worker's own */
 	uint64_t last_ns;		/* of its last round */
 	uint32_t in_row;		/* rounds that came soon after another */
-	uint64_t not_before_ns;		/* for the next streak */
-	uint64_t pause_ns;		/* to add to that next time */
+	uint32_t misses, patience;	/* since the last look, to the next */
+	uint64_t began_ns;		/* the last streak */
+	uint64_t not_before_ns;		/* for the next one */
+	uint64_t hold_ns;		/* how long it kept its class last */
+	uint64_t follow_until_ns;	/* it keeps it until then; not changed
+					 * in a streak */
 	/* the keeper's own */
+	uint32_t wrong_ticks;		/* in a row, see WRONG_TICKS */
 	uint32_t seen;			/* served, a tick ago */
 	uint64_t ran_ns;		/* CPU time it had had then */
 };
@@ -103,7 +112,7 @@ struct near_keeper {
 	enum near_mode mode;		/* not AUTO */
 	struct near_counters count;
 	int loadavg;			/* /proc/loadavg */
-	unsigned int ncpus, ticks;
+	unsigned int ncpus;
 	pthread_mutex_t lock;		/* covers worker[], ending streaks */
 	struct near *worker[CONF_WORKERS_MAX];
 	pthread_t thread;
@@ -140,12 +149,11 @@ static inline void near_client(struct near *n, uint32_t pid, uint32_t tid)
 	atomic_store_explicit(&n->tid, tid, memory_order_relaxed);
 }
 
-/** near_told() - it works for who asked on @cpu; -1: not known */
-static inline void near_told(struct near *n, int cpu)
-{
-	atomic_store_explicit(&n->told, cpu, memory_order_relaxed);
-	atomic_store_explicit(&n->tid, 0, memory_order_relaxed);
-}
+/** near_asked() - it works for who asked on @cpu; -1: not known */
+void near_asked(struct near *n, int cpu);
+
+/** near_missed() - in a streak: what is served now was not there at once */
+void near_missed(struct near *n);
 
 /**
  * near_bring() - @h, a thread called @name of process @pid, is about to be woken

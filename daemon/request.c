@@ -299,7 +299,7 @@ bool request_start(struct channel *ch, const struct uhmm_wire_msg *msg,
 	if (rq->busy || !handler_of(ch, msg->header.id))
 		return false;
 	ch->d->stats.requests++;
-	near_told(&ch->w->near, msg->header.cpu - 1);
+	near_asked(&ch->w->near, msg->header.cpu - 1);
 	if (!ch->session && handlers[msg->header.id].from & CHANNEL_CONTROL)
 		ch->kind = CHANNEL_CONTROL;
 	memcpy(&rq->msg, msg, uhmm_wire_bytes(msg->header.id, false));

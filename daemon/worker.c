@@ -165,6 +165,7 @@ static bool serve_again(struct worker *w)
 	struct session *s;
 	bool found;
 
+	w->missed = false;
 	if (w->last_ev.type != EV_UFFD || !near_is_streak(&w->near) ||
 	    w->again++ == AGAIN_MAX)
 		return false;
@@ -176,6 +177,7 @@ static bool serve_again(struct worker *w)
 	core_unlock(core);
 	if (found)
 		near_served(&w->near);
+	w->missed = !found;
 	return found;
 }
 
@@ -189,6 +191,8 @@ static void handle(struct worker *w, const struct loop_event *e, int n)
 		dispatch(w, &e[i]);
 		served |= is_waited_for(&e[i]);
 	}
+	if (served && w->missed)
+		near_missed(&w->near);
 	run_jobs(w);
 	trim_look(w);
 	core_unlock(core);
