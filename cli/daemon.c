@@ -91,8 +91,8 @@ static bool set_stdio(const struct cli_rundir *rd)
 	int out = seen ? STDERR_FILENO : rd->log_fd;
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	return dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
-	       dup2(out, STDERR_FILENO) >= 0;
+	return in >= 0 && dup2(in, STDIN_FILENO) >= 0 &&
+	       dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0;
 }
 
 static void exec_daemon(const struct cli_daemon_conf *conf, int ready, pid_t us)
