@@ -35,6 +35,8 @@
 #define WRONG_TICKS 4
 /* Misses to a look at where the program is, at most. */
 #define PATIENCE_MAX 32
+/* So many requests came from the CPU from which the one before came. */
+#define ALIKE_MIN 2
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t seen)
 {
@@ -105,11 +107,23 @@ static bool choose(struct near *n, uint64_t now)
 	return true;
 }
 
-/* Bind the worker to its program's CPU, if it may be there. */
-static void bind_if_may(const struct near *n)
+/* What follows is for who has set n->settled to false. */
+
+/* Bind the worker to CPU n->cpu, if it may be there. */
+static void bind(struct near *n)
 {
+	if (!n->bound && sched_getaffinity(n->tid_own, sizeof(n->cpus), &n->cpus))
+		return;
+	n->bound = true;
 	if (n->cpu >= 0 && CPU_ISSET(n->cpu, &n->cpus))
 		thread_bind(n->tid_own, n->cpu);
+}
+
+static void unbind(struct near *n)
+{
+	if (n->bound)
+		sched_setaffinity(n->tid_own, sizeof(n->cpus), &n->cpus);
+	n->bound = false;
 }
 
 /* Its program is on CPU @cpu; -1: not known. Worker or keeper, whoever comes
@@ -118,11 +132,11 @@ static bool follow(struct near *n, int cpu)
 {
 	bool moved = false;
 
-	if (cpu < 0 || !atomic_exchange(&n->settled, false))
+	if (cpu < 0 || !n->keeper || !atomic_exchange(&n->settled, false))
 		return moved;
-	if (near_is_streak(n) && cpu != n->cpu) {
+	if (cpu != n->cpu || !n->bound) {
 		n->cpu = cpu;
-		bind_if_may(n);
+		bind(n);
 		moved = true;
 	}
 	atomic_store(&n->settled, true);
@@ -137,17 +151,16 @@ static void move_near(struct near *n)
 	switch (n->kind) {
 	case NEAR_BY_CLASS:
 		thread_set_class(0, SCHED_IDLE);
-		bind_if_may(n);
 		break;
 	case NEAR_BY_SPINNERS:
 		atomic_fetch_add(&k->spin, 1);
 		futex_wake(&k->spin);
-		thread_bind(0, sched_getcpu());
+		n->cpu = sched_getcpu();
 		break;
 	case NEAR_BY_FOLLOWING:
-		bind_if_may(n);
 		break;
 	}
+	bind(n);
 }
 
 static void begin(struct near *n, uint64_t now)
@@ -159,9 +172,9 @@ static void begin(struct near *n, uint64_t now)
 	n->patience = 1;
 	n->began_ns = now;
 	n->not_before_ns = now + PAUSE_NS;
-	if (!choose(n, now) ||
-	    sched_getaffinity(0, sizeof(n->cpus), &n->cpus) < 0)
+	if (!choose(n, now))
 		return;
+	/* the keeper does not touch who has no streak */
 	atomic_store(&n->settled, false);
 	atomic_store(&n->streak, true);
 	atomic_fetch_add(&k->count.streaks, 1);
@@ -172,6 +185,12 @@ static void begin(struct near *n, uint64_t now)
 	atomic_store(&n->settled, true);
 }
 
+/* May the worker go where its program is, by itself? */
+static bool may_follow(const struct near *n)
+{
+	return !near_is_streak(n) || n->kind == NEAR_BY_CLASS;
+}
+
 /*
  * While both are on one CPU the next fault is there when the last was answered:
  * the program ran, the idle class gave way. One that is not may mean that the
@@ -180,7 +199,7 @@ static void begin(struct near *n, uint64_t now)
  */
 void near_missed(struct near *n)
 {
-	if (!near_is_streak(n) || n->kind != NEAR_BY_CLASS ||
+	if (!atomic_load(&n->tid) || !may_follow(n) ||
 	    ++n->misses < n->patience)
 		return;
 	n->misses = 0;
@@ -192,10 +211,22 @@ void near_missed(struct near *n)
 
 void near_asked(struct near *n, int cpu)
 {
-	atomic_store_explicit(&n->told, cpu, memory_order_relaxed);
+	int before = atomic_exchange_explicit(&n->told, cpu,
+					      memory_order_relaxed);
+
 	atomic_store_explicit(&n->tid, 0, memory_order_relaxed);
-	if (near_is_streak(n) && n->kind == NEAR_BY_CLASS)
-		follow(n, cpu < CPU_SETSIZE ? cpu : -1);
+	n->alike = cpu == before ? n->alike + 1 : 0;
+	if (cpu < CPU_SETSIZE && may_follow(n) &&
+	    (near_is_streak(n) || n->alike >= ALIKE_MIN))
+		follow(n, cpu);
+}
+
+void near_works_alone(struct near *n)
+{
+	if (near_is_streak(n) || !atomic_exchange(&n->settled, false))
+		return;
+	unbind(n);
+	atomic_store(&n->settled, true);
 }
 
 void near_served(struct near *n)
@@ -229,7 +260,7 @@ void near_bring(const struct near *n, struct near_hand *h, uint32_t pid,
 {
 	int cpu = sched_getcpu();
 
-	if (!near_is_streak(n)) {
+	if (!n->bound) {
 		let_loose(h);
 		return;
 	}
@@ -259,6 +290,8 @@ void near_join(struct near *n, struct near_keeper *k)
 	if (i < CONF_WORKERS_MAX) {
 		k->worker[i] = n;
 		n->keeper = k;
+		n->patience = 1;
+		atomic_store(&n->settled, true);
 	}
 	pthread_mutex_unlock(&k->lock);
 }
@@ -285,7 +318,8 @@ static void end(struct near_keeper *k, struct near *n)
 		return;	/* it may just be about to: look again */
 	if (n->kind == NEAR_BY_SPINNERS)
 		atomic_fetch_sub(&k->spin, 1);
-	sched_setaffinity(n->tid_own, sizeof(n->cpus), &n->cpus);
+	if (n->kind != NEAR_BY_CLASS || atomic_load(&n->starved))
+		unbind(n);
 	atomic_store(&n->streak, false);
 	atomic_store(&n->settled, true);
 }

@@ -20,8 +20,11 @@
  * worker did anything, or got a good part of a CPU, for it may work on something
  * long. If not, the streak is over: the worker becomes an ordinary thread again.
  * If it was ready to run all the same, it starved, and for a while, which doubles
- * each time, it stays in its own class. When there is no streak nobody wakes up for
- * anything.
+ * each time, it stays in its own class. Otherwise it stays bound, for a call now
+ * and then would find it on another, idle CPU: three requests in a row from one
+ * CPU, or faults from there, bind it there without a streak, too. Policies work
+ * beside their programs, not in their stead: who does their work is let loose.
+ * When there is no streak nobody wakes up for anything.
  *
  * While more threads want to run than there are CPUs none is idle, and the idle
  * class would get nothing. But to be woken on the other CPU still costs several
@@ -71,18 +74,20 @@ struct near {
 	clockid_t clock;		/* of its CPU time */
 	_Atomic uint32_t served;	/* rounds of work done */
 	_Atomic bool streak;
-	_Atomic bool settled;		/* nobody is changing what a streak
-					 * changes */
+	_Atomic bool settled;		/* nobody is changing class and CPUs */
 	_Atomic bool starved;		/* why the last streak ended */
 	enum near_kind kind;
-	cpu_set_t cpus;			/* it may run on outside of a streak */
+	/* of who has set @settled to false */
+	_Atomic bool bound;
+	cpu_set_t cpus;			/* it may run on otherwise */
 	int cpu;			/* bound to this one, if it may be */
 	_Atomic uint32_t pid, tid;	/* who was served last, 0: not known */
-	_Atomic int told;		/* the CPU it asked on, if tid is 0 */
+	_Atomic int told;		/* the CPU that was asked on last */
 	/* the worker's own */
 	uint64_t last_ns;		/* of its last round */
 	uint32_t in_row;		/* rounds that came soon after another */
 	uint32_t misses, patience;	/* since the last look, to the next */
+	uint32_t alike;			/* requests in a row from @told */
 	uint64_t began_ns;		/* the last streak */
 	uint64_t not_before_ns;		/* for the next one */
 	uint64_t hold_ns;		/* how long it kept its class last */
@@ -152,8 +157,11 @@ static inline void near_client(struct near *n, uint32_t pid, uint32_t tid)
 /** near_asked() - it works for who asked on @cpu; -1: not known */
 void near_asked(struct near *n, int cpu);
 
-/** near_missed() - in a streak: what is served now was not there at once */
+/** near_missed() - what is served now was not there at once */
 void near_missed(struct near *n);
+
+/** near_works_alone() - it works, and no program waits for that */
+void near_works_alone(struct near *n);
 
 /**
  * near_bring() - @h, a thread called @name of process @pid, is about to be woken

@@ -13,6 +13,7 @@
 #include "co.h"
 #include "daemon.h"
 #include "fork.h"
+#include "near.h"
 #include "session.h"
 
 /* A page of any machine we know. */
@@ -194,6 +195,7 @@ static void run(void *arg)
 	while (!err && is_wanted(p)) {
 		uint64_t next;
 
+		near_works_alone(&p->s->w->near);
 		err = step(p);
 		next = co_now_ns() + TICK_NS;
 		while (!err && is_wanted(p) && co_yield_until(next))

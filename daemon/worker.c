@@ -165,10 +165,10 @@ static bool serve_again(struct worker *w)
 	struct session *s;
 	bool found;
 
-	w->missed = false;
 	if (w->last_ev.type != EV_UFFD || !near_is_streak(&w->near) ||
-	    w->again++ == AGAIN_MAX)
+	    w->again == AGAIN_MAX)
 		return false;
+	w->again++;
 	core_lock(core);
 	s = loop_object(&w->loop, w->last_ev);
 	found = s && fault_again(s);
@@ -177,7 +177,6 @@ static bool serve_again(struct worker *w)
 	core_unlock(core);
 	if (found)
 		near_served(&w->near);
-	w->missed = !found;
 	return found;
 }
 
@@ -191,7 +190,7 @@ static void handle(struct worker *w, const struct loop_event *e, int n)
 		dispatch(w, &e[i]);
 		served |= is_waited_for(&e[i]);
 	}
-	if (served && w->missed)
+	if (served && w->again < AGAIN_MAX)
 		near_missed(&w->near);
 	run_jobs(w);
 	trim_look(w);

@@ -31,7 +31,6 @@ struct worker {
 	struct near near;
 	union uhmm_ev last_ev;	/* what was handled last */
 	unsigned int again;	/* how often without a look at the others */
-	bool missed;		/* there was nothing more of it */
 	atomic_bool stop;
 	/* of workers but the first */
 	pthread_t thread;
