@@ -243,7 +243,7 @@ void cli_daemon_lost(struct cli_daemon *d, int wait_status,
 {
 	cli_rundir_show_log(rd);
 	cli_say("the daemon %s %d: pages that were on a device are lost; "
-		"touching one raises SIGBUS, device requests fail with EIO",
+		"touching one raises a signal, device requests fail with EIO",
 		WIFSIGNALED(wait_status) ? "was killed by signal"
 					 : "ended with status",
 		WIFSIGNALED(wait_status) ? WTERMSIG(wait_status)

@@ -42,17 +42,18 @@ set(UHMM_TEST_ENV
 
 # uhmm_add_test(<name> LABEL <label>... SOURCES ... [DEPS ...] [ARGS ...]
 #	[TIMEOUT seconds] [RUN_UNDER_UHMM] [UHMM_ARGS ...] [ENGINES ...]
-#	[SERIAL] [PLAIN])
+#	[SERIAL] [PLAIN] [NEEDS_MOVE])
 #
 # RUN_UNDER_UHMM: the program is an unmodified one: built without sanitizer,
 # run as `uhmm run --engine E --loop L UHMM_ARGS -- program ARGS`, once per
 # variant, as <name>.uring and so on. PLAIN: built without sanitizer only.
 # SERIAL: never beside another test (timing). ENGINES: with these only.
+# NEEDS_MOVE: skipped where auto is another engine.
 #
 # What runs under uhmm runs under tests/watchdog, which ends it a little before
 # the timeout, says where each thread stood, and lets no process be left behind.
 function(uhmm_add_test name)
-	cmake_parse_arguments(T "RUN_UNDER_UHMM;SERIAL;PLAIN" "TIMEOUT"
+	cmake_parse_arguments(T "RUN_UNDER_UHMM;SERIAL;PLAIN;NEEDS_MOVE" "TIMEOUT"
 		"LABEL;SOURCES;DEPS;ARGS;UHMM_ARGS;ENGINES" ${ARGN})
 	if(NOT T_LABEL OR NOT T_SOURCES)
 		message(FATAL_ERROR "test ${name}: LABEL and SOURCES needed")
@@ -82,6 +83,11 @@ function(uhmm_add_test name)
 			COMMAND $<TARGET_FILE:${name}> ${T_ARGS})
 		return()
 	endif()
+	set(before)
+	if(T_NEEDS_MOVE)
+		set(before ${PROJECT_SOURCE_DIR}/tests/probe/with-move
+			${PROJECT_BINARY_DIR}/uhmm)
+	endif()
 	foreach(variant IN LISTS UHMM_VARIANTS)
 		uhmm_variant_args(${variant} variant_args)
 		uhmm_variant_engine(${variant} engine)
@@ -89,7 +95,7 @@ function(uhmm_add_test name)
 			continue()
 		endif()
 		uhmm_add_command_test(${name}.${variant} ${opts}
-			COMMAND $<TARGET_FILE:uhmm-watchdog> ${patience}
+			COMMAND ${before} $<TARGET_FILE:uhmm-watchdog> ${patience}
 				${PROJECT_BINARY_DIR}/uhmm run ${variant_args}
 				${T_UHMM_ARGS} -- $<TARGET_FILE:${name}>
 				${T_ARGS})

@@ -147,6 +147,11 @@ bool probe_kernel(unsigned int major, unsigned int minor)
 	return have[0] > major || (have[0] == major && have[1] >= minor);
 }
 
+int probe_lost_signal(void)
+{
+	return probe_kernel(6, 6) ? SIGBUS : SIGSEGV;
+}
+
 void probe_unmap(void *p, size_t npages)
 {
 	CHECK(munmap(p, npages * page_bytes) == 0, "%s", strerror(errno));

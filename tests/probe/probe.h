@@ -97,6 +97,10 @@ void probe_pagemap(const void *addr, size_t npages, size_t *present,
 /** probe_kernel() - is it Linux @major.@minor or newer? */
 bool probe_kernel(unsigned int major, unsigned int minor);
 
+/** probe_lost_signal() - what a page raises that went with the daemon: SIGSEGV
+ *  where the kernel has no poison */
+int probe_lost_signal(void);
+
 /** probe_fill() - words that tell their place, and differ by @seed */
 void probe_fill(void *p, size_t npages, uint32_t seed);
 

@@ -73,7 +73,7 @@ static void survivor(int ready, int go)
 	await(go, "the daemon is killed");
 
 	sig = probe_dies_of(mem, false);
-	CHECK(sig == SIGBUS, "a lost page gives signal %d", sig);
+	CHECK(sig == probe_lost_signal(), "a lost page gives signal %d", sig);
 	ret = probe_try(fd, UHMM_DMIRROR_READ, plain, 1, mem, NULL);
 	CHECK(ret == -EIO, "a request gives %s", strerror(-ret));
 	CHECK(*plain == 1, "other memory");
@@ -93,7 +93,7 @@ static void look_in_child(uint32_t *mem, int ready, int go)
 		await(go, "the daemon is killed");
 	}
 	sig = probe_dies_of(mem, false);
-	CHECK(sig == SIGBUS, "child: a lost page gives signal %d, word %#x",
+	CHECK(sig == probe_lost_signal(), "child: a lost page gives signal %d, word %#x",
 	      sig, sig ? 0 : *mem);
 	_exit(0);
 }
@@ -114,7 +114,7 @@ static void surviving_family(int ready, int go)
 		look_in_child(mem, -1, -1);
 	probe_wait(before, "the child from before");
 	probe_wait(after, "the child from afterwards");
-	CHECK(probe_dies_of(mem, false) == SIGBUS, "parent");
+	CHECK(probe_dies_of(mem, false) == probe_lost_signal(), "parent");
 	_exit(0);
 }
 
