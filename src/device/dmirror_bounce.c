@@ -33,8 +33,10 @@ static void *make(uint64_t bytes)
 /* Never more than there is memory, whatever malloc() would promise. */
 bool uhmm_dmirror_fits(uint64_t npages)
 {
-	long most = sysconf(_SC_PHYS_PAGES);
+	static long most;
 
+	if (!most)
+		most = sysconf(_SC_PHYS_PAGES);
 	return most <= 0 || npages <= (uint64_t)most;
 }
 
