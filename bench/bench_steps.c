@@ -213,8 +213,11 @@ static void measure_look(void)
 	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	struct uhmm_pm_scan_arg none = { .size = sizeof(none) };
 
-	if (!bench_wants(b.name) || ioctl(pagemap, UHMM_PAGEMAP_SCAN, &none) < 0)
-		return;	/* before 6.7 */
+	if (!bench_wants(b.name) ||
+	    ioctl(pagemap, UHMM_PAGEMAP_SCAN, &none) < 0) {
+		close(pagemap);	/* before 6.7 there is none */
+		return;
+	}
 	memset(mem, 1, FLOOR_NPAGES * bench_page());
 	for (unsigned int i = 0; i < bench_options.times; i++) {
 		uint64_t from;
