@@ -37,6 +37,7 @@ struct piece {
 	uint64_t made_writable[PIECE / 64];
 	uhmm_vpn_t written;		/* end of the last huge page that was
 					 * made ready to be written */
+	uhmm_vpn_t last;		/* that was faulted in with the first */
 };
 
 /* What one page needs before its word is final. */
@@ -298,6 +299,7 @@ static int fault_run(struct piece *p, uint64_t i, enum need need)
 	while (end < n && look(p, end) == need && !begins_huge(p, end))
 		end++;
 	r = uhmm_range_of(UHMM_VPN(p->range.start.val + i), end - i);
+	p->last = UHMM_VPN(r.end.val - 1);
 	if (cannot_wait(p, i, end))
 		return -EFAULT;
 	if (need == NEED_WRITE)
@@ -353,11 +355,11 @@ static uhmm_vpn_t fault_end(const struct piece *p, uhmm_vpn_t vpn)
 /*
  * A page that needs a fault has the kernel fault in all behind it as well, and
  * a fault of a page on the caller's own device brings that back, though the
- * caller could have had it there.
+ * caller could have had it there. So do all from @vpn to p->last.
  */
 static int sweep(const struct piece *p, uhmm_vpn_t vpn)
 {
-	struct uhmm_range r = { vpn, fault_end(p, vpn) };
+	struct uhmm_range r = { vpn, fault_end(p, p->last) };
 	uhmm_softleaf_t leaf;
 	int err = 0;
 
@@ -396,6 +398,7 @@ static int do_piece(struct piece *p)
 		need = look_all(p, &i);
 		if (need == NEED_NOTHING)
 			return 0;
+		p->last = UHMM_VPN(p->range.start.val + i);
 		err = satisfy(p, i, need);
 		if (!err && need != NEED_WAIT)
 			err = sweep(p, UHMM_VPN(p->range.start.val + i));

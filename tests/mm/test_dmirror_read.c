@@ -23,20 +23,24 @@ static const struct {
 	uint64_t missing;	/* a page that is not there */
 	uint64_t border;	/* a mapping begins here */
 	uint64_t first, end;	/* pages that come back from the device */
+	uint64_t nmissing;	/* pages from that one on */
 } sweeps[] = {
-	{ 0, 0, 0, 1, 64 },	{ 0, 63, 0, 0, 0 },	{ 0, 64, 0, 65, 128 },
-	{ 10, 70, 0, 71, 74 },	{ 0, 20, 40, 21, 40 },	{ 0, 139, 0, 0, 0 },
-	{ 130, 131, 0, 132, 140 },
+	{ 0, 0, 0, 1, 64, 1 }, { 0, 63, 0, 0, 0, 1 }, { 0, 64, 0, 65, 128, 1 },
+	{ 10, 70, 0, 71, 74, 1 }, { 0, 20, 40, 21, 40, 1 }, { 0, 139, 0, 0, 0, 1 },
+	{ 130, 131, 0, 132, 140, 1 }, { 0, 5, 0, 67, 128, 62 },
+	{ 0, 0, 0, 0, 140, 139 },
 };
 
 START_TEST(test_read_brings_back_what_is_behind_a_hole)
 {
 	uint64_t start = RIG_VPN + sweeps[_i].start;
+	uint64_t missing = sweeps[_i].missing;
+	uint64_t n = sweeps[_i].nmissing;
 
 	fake_map(rig.m, RIG_VPN, 140, &fake_rw);
 	fake_put(rig.m, RIG_VPN, 140, 1);
 	rig_to_dev(0, rig.m, RIG_VPN, 140);
-	fake_dontneed(rig.m, RIG_VPN + sweeps[_i].missing, 1);
+	fake_dontneed(rig.m, RIG_VPN + missing, n);
 	/* the mirror forgets what it could read without a fault */
 	fake_protect(rig.m, RIG_VPN, 140, &fake_ro);
 	if (sweeps[_i].border)
@@ -44,7 +48,7 @@ START_TEST(test_read_brings_back_what_is_behind_a_hole)
 	rig_ok(rig.file, RIG_READ, start, RIG_VPN + 140 - start, 1);
 	for (uint64_t i = 0; i < 140; i++) {
 		bool back = (i >= sweeps[_i].first && i < sweeps[_i].end) ||
-			    i == sweeps[_i].missing;
+			    (i >= missing && i < missing + n);
 
 		ck_assert_msg(uhmm_softleaf_is_none(uhmm_mm_leaf(
 				      rig.m->mm, UHMM_VPN(RIG_VPN + i))) ==
