@@ -476,6 +476,7 @@ static void free_session(struct session *s)
 	uhmm_engine_destroy(s->engine);
 	zaps_fini(&s->zaps);
 	zaps_fini(&s->frees);
+	uhmm_trapset_fini(&s->protecting);
 	close_fd(s->fds.uffd);
 	close_fd(s->fds.mem);
 	close_fd(s->fds.pagemap);

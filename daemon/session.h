@@ -34,6 +34,7 @@
 #include "mm/mm.h"
 #include "slots.h"
 #include "sys/engine.h"
+#include "sys/trapset.h"
 #include "wire/wire.h"
 #include "zaps.h"
 
@@ -88,6 +89,7 @@ struct session {
 	struct co_queue agent_came;
 	struct zaps zaps;		/* removals we asked for */
 	struct zaps frees;		/* removals that drop nothing */
+	struct uhmm_trapset protecting;	/* an mprotect of these is under way */
 	struct session_forks forks;
 	struct co_queue fences_changed;	/* wait until nobody changes one */
 	bool tidying_fences;		/* a job is to tidy fences */

@@ -32,10 +32,12 @@ static bool changes(const struct uhmm_vma *vma, uint32_t prot)
 	       vma->exec != !!(prot & PROT_EXEC);
 }
 
-/* The call goes from mapping to mapping and ends at a hole. */
-static int before_protect(struct uhmm_mm *mm, struct uhmm_range r,
-			  uint32_t prot, struct uhmm_range *changed)
+/* The call goes from mapping to mapping and ends at a hole. Those that change are
+ * noted until it is over: what has the protection already keeps its entries. */
+static int before_protect(struct session *s, struct uhmm_range r, uint32_t prot,
+			  struct uhmm_range *changed)
 {
+	struct uhmm_mm *mm = s->mm;
 	struct uhmm_vma vma;
 
 	*changed = (struct uhmm_range){ r.end, r.end };
@@ -50,6 +52,10 @@ static int before_protect(struct uhmm_mm *mm, struct uhmm_range r,
 			return err;
 		part = uhmm_range_clip(r, vma.range);
 		if (changes(&vma, prot)) {
+			err = uhmm_trapset_reserve(&s->protecting);
+			if (err)
+				return err;
+			uhmm_trapset_add(&s->protecting, part);
 			uhmm_event_protect(mm, part);
 			if (!uhmm_range_npages(*changed))
 				changed->start = part.start;
@@ -60,19 +66,32 @@ static int before_protect(struct uhmm_mm *mm, struct uhmm_range r,
 	return 0;
 }
 
+/* Some parts of @r have another protection now. */
+static int after_protect(struct session *s, struct uhmm_range r, uint32_t prot)
+{
+	struct uhmm_range part;
+	int err = 0;
+
+	while (!err && uhmm_trapset_next(&s->protecting, r, &part)) {
+		uhmm_trapset_remove(&s->protecting, part);
+		uhmm_mm_invalidate(s->mm, part, UHMM_NOTIFY_PROTECTION, NULL);
+		if (prot & PROT_WRITE)
+			err = uhmm_event_protected(s->mm, part);
+	}
+	return err;
+}
+
 int vmops_protect(struct request *rq)
 {
 	const struct uhmm_msg_protect *m = &rq->msg.body.protect;
 	struct uhmm_range r = range_of(m->addr, m->bytes), changed;
-	struct uhmm_mm *mm = rq->ch->session->mm;
+	struct session *s = rq->ch->session;
 	struct uhmm_wire_range *reply = &rq->reply.body.protect_reply.changes;
 	int err;
 
-	if (m->phase == UHMM_PHASE_AFTER) {
-		uhmm_mm_invalidate(mm, r, UHMM_NOTIFY_PROTECTION, NULL);
-		return 0;
-	}
-	err = before_protect(mm, r, m->prot, &changed);
+	if (m->phase == UHMM_PHASE_AFTER)
+		return after_protect(s, r, m->prot);
+	err = before_protect(s, r, m->prot, &changed);
 	if (err || !uhmm_range_npages(changed))
 		return err;
 	reply->addr = uhmm_addr_of(changed.start);
@@ -202,18 +221,44 @@ static int after_pageout(struct uhmm_mm *mm, struct uhmm_range r)
 	return err;
 }
 
-/* From now on a fork copies @r, or does not. Where what is beside it is of the
- * other kind then, and was not, the mapping is cut. */
-static int set_forked(struct session *s, struct uhmm_range r, bool forked)
+/* From now on a fork does @what to @r instead of copying it, or does not. Where
+ * what is beside it is of the other kind then, and was not, the mapping is cut. */
+static int set_unforked(struct session *s, struct uhmm_range r,
+			enum uhmm_engine_unforked what, bool on)
 {
 	const struct uhmm_mm *mm = s->mm;
 	uhmm_vpn_t before = { r.start.val ? r.start.val - 1 : 0 };
 
-	if (mm->ops->is_forked(mm->ops_ctx, r.start) != forked &&
-	    (mm->ops->is_forked(mm->ops_ctx, before) != forked ||
-	     mm->ops->is_forked(mm->ops_ctx, r.end) != forked))
+	if (mm->ops->is_forked(mm->ops_ctx, r.start) == on &&
+	    (mm->ops->is_forked(mm->ops_ctx, before) == on ||
+	     mm->ops->is_forked(mm->ops_ctx, r.end) == on))
 		uhmm_event_cut(s->mm, r);
-	return uhmm_engine_note_forked(s->engine, r, forked);
+	return uhmm_engine_note_unforked(s->engine, r, what, on);
+}
+
+/* MADV_WIPEONFORK goes from mapping to mapping, and ends at one that is shared or
+ * of a file. */
+static int set_wiped(struct session *s, struct uhmm_range r)
+{
+	const struct uhmm_mm *mm = s->mm;
+	struct uhmm_vma vma;
+	int err = 0;
+
+	while (!err && !mm->gone && r.start.val < r.end.val) {
+		struct uhmm_range part;
+
+		err = mm->ops->vma_find(mm->ops_ctx, r.start, &vma);
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		part = uhmm_range_clip(r, vma.range);
+		if (uhmm_range_npages(part) && (vma.shared || !vma.anon))
+			return 0;
+		if (uhmm_range_npages(part))
+			err = set_unforked(s, part, UHMM_ENGINE_WIPEONFORK,
+					   true);
+		r.start = vma.range.end;
+	}
+	return err;
 }
 
 int vmops_advise(struct request *rq)
@@ -243,11 +288,16 @@ int vmops_advise(struct request *rq)
 		return after || uhmm_engine_has_fences(s->engine, r) ?
 			       make_plain(s, r) : 0;
 	case MADV_DONTFORK:
-	case MADV_WIPEONFORK:
-		return after ? set_forked(s, r, false) : 0;
 	case MADV_DOFORK:
+		return after ? set_unforked(s, r, UHMM_ENGINE_DONTFORK,
+					    m->advice == MADV_DONTFORK) :
+			       0;
+	case MADV_WIPEONFORK:
+		return after ? set_wiped(s, r) : 0;
 	case MADV_KEEPONFORK:
-		return after ? set_forked(s, r, true) : 0;
+		return after ? set_unforked(s, r, UHMM_ENGINE_WIPEONFORK,
+					    false) :
+			       0;
 	default:
 		return -EINVAL;
 	}

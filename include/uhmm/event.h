@@ -39,6 +39,15 @@ void uhmm_event_remap(struct uhmm_mm *mm, uhmm_vpn_t from, uhmm_vpn_t to,
 void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r);
 
 /**
+ * uhmm_event_protected() - (yields) the protection of @r has been changed: where
+ * it may be written, pages that are nobody else's, and have not been since they
+ * were written, are writable at once
+ * Kernel: can_change_pte_writable().
+ * Return: 0; -ESRCH; -ENOMEM
+ */
+UHMM_CHECKED int uhmm_event_protected(struct uhmm_mm *mm, struct uhmm_range r);
+
+/**
  * uhmm_event_fork() - @child was forked from @parent: both map the same device
  * pages from now on, read-only
  * Return: 0; -ENOMEM: the child lacks entries and must not run on

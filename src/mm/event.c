@@ -4,10 +4,14 @@
 
 #include <errno.h>
 
+#include "mm/cow.h"
 #include "mm/flight.h"
 #include "mm/mm.h"
 #include "mm/restore.h"
 #include "mm/unit.h"
+
+/* Pages looked at at once. */
+#define PIECE 512
 
 /* Whoever decided by an entry in @r has to look again. */
 static void note_change(struct uhmm_mm *mm, struct uhmm_range r)
@@ -153,6 +157,64 @@ void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r)
 	for (; uhmm_shadow_next(store, mm->slot, &vpn, r.end, &leaf);
 	     vpn.val++)
 		uhmm_shadow_change(store, mm->slot, vpn, without_write(leaf));
+}
+
+/* Is it a page that stops who writes it, and has no reason to? */
+static bool is_needlessly_protected(const struct uhmm_mm *mm, uhmm_vpn_t vpn,
+				    uint8_t pte)
+{
+	const uint8_t both = UHMM_PTE_PRESENT | UHMM_PTE_WP;
+
+	return (pte & both) == both && !uhmm_kin_get(mm, vpn) &&
+	       !uhmm_cow_is_copied(mm, vpn, pte) &&
+	       !uhmm_softleaf_is_migration(uhmm_mm_leaf(mm, vpn));
+}
+
+/* Such pages of @r, at most PIECE, in a mapping that may be written. */
+static int let_be_written(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	uint64_t n = uhmm_range_npages(r), i = 0, first;
+	uint8_t pte[PIECE];
+	int err = mm->ops->scan(mm->ops_ctx, r, pte);
+
+	while (!err && i < n) {
+		uhmm_vpn_t vpn = UHMM_VPN(r.start.val + i);
+
+		first = i;
+		while (i < n && is_needlessly_protected(
+					mm, UHMM_VPN(r.start.val + i), pte[i]))
+			i++;
+		if (i == first)
+			i++;
+		else
+			err = mm->ops->unprotect(mm->ops_ctx,
+						 uhmm_range_of(vpn, i - first));
+	}
+	/* who writes one that others have changed meanwhile asks for it */
+	return err == -EAGAIN ? 0 : err;
+}
+
+int uhmm_event_protected(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	struct uhmm_vma vma;
+	int err = 0;
+
+	while (!err && !mm->gone && r.start.val < r.end.val) {
+		struct uhmm_range part;
+
+		err = mm->ops->vma_find(mm->ops_ctx, r.start, &vma);
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		/* what is protected in parts is no huge page any more */
+		part = uhmm_range_clip(
+			uhmm_range_of(r.start, PIECE - r.start.val % PIECE),
+			uhmm_range_clip(r, vma.range));
+		if (uhmm_range_npages(part) && vma.write && vma.anon &&
+		    !vma.shared && !vma.by_fence)
+			err = let_be_written(mm, part);
+		r.start = uhmm_range_npages(part) ? part.end : vma.range.start;
+	}
+	return err;
 }
 
 /* What both have after the fork: the same, read-only. None: the child has its

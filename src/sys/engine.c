@@ -56,6 +56,7 @@ void uhmm_engine_destroy(struct uhmm_engine *engine)
 	uhmm_trapset_fini(&engine->trapped);
 	uhmm_trapset_fini(&engine->watched);
 	uhmm_trapset_fini(&engine->unforked);
+	uhmm_trapset_fini(&engine->wiped);
 	uhmm_trapset_fini(&engine->fenceable);
 	uhmm_fences_fini(&engine->fences);
 	free(engine);
@@ -102,6 +103,7 @@ void uhmm_engine_note_unmap(struct uhmm_engine *engine, struct uhmm_range r)
 	uhmm_trapset_remove(&engine->trapped, r);
 	uhmm_trapset_remove(&engine->watched, r);
 	uhmm_trapset_remove(&engine->unforked, r);
+	uhmm_trapset_remove(&engine->wiped, r);
 	uhmm_fences_clear(&engine->fences, r);
 }
 
@@ -131,6 +133,7 @@ void uhmm_engine_note_remap(struct uhmm_engine *engine, uhmm_vpn_t from,
 	copy_over(&engine->trapped, from, to, npages);
 	copy_over(&engine->watched, from, to, npages);
 	copy_over(&engine->unforked, from, to, npages);
+	copy_over(&engine->wiped, from, to, npages);
 }
 
 int uhmm_engine_ask_hands(struct uhmm_engine *e, unsigned int op,

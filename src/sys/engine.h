@@ -279,13 +279,23 @@ void uhmm_engine_note_remap(struct uhmm_engine *engine, uhmm_vpn_t from,
 UHMM_CHECKED int uhmm_engine_note_fork(struct uhmm_engine *child,
 				       struct uhmm_engine *parent);
 
+/** What a fork does to memory that it does not copy: leave it out
+ *  (MADV_DONTFORK), or give the child, and its children, an empty one
+ *  (MADV_WIPEONFORK). */
+enum uhmm_engine_unforked {
+	UHMM_ENGINE_DONTFORK,
+	UHMM_ENGINE_WIPEONFORK,
+};
+
 /**
- * uhmm_engine_note_forked() - a fork copies @r (again), or leaves it out
- * (MADV_DONTFORK, MADV_WIPEONFORK)
+ * uhmm_engine_note_unforked() - from now on a fork does @what to @r, or (@on
+ * false) does not
  * Return: 0; -ENOMEM
  */
-UHMM_CHECKED int uhmm_engine_note_forked(struct uhmm_engine *engine,
-					 struct uhmm_range r, bool forked);
+UHMM_CHECKED int uhmm_engine_note_unforked(struct uhmm_engine *engine,
+					   struct uhmm_range r,
+					   enum uhmm_engine_unforked what,
+					   bool on);
 
 /**
  * uhmm_engine_join() - @r, parts of which are trapped or watched, is trapped or

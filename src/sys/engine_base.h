@@ -39,7 +39,8 @@ struct uhmm_engine {
 	 * protection, or for the second only. They do not overlap. */
 	struct uhmm_trapset trapped;
 	struct uhmm_trapset watched;
-	struct uhmm_trapset unforked;	/* what a fork leaves out */
+	/* what a fork leaves out, and what it wipes, in the child's child too */
+	struct uhmm_trapset unforked, wiped;
 	struct uhmm_fences fences;	/* engine_fence.c, as the next ones */
 	struct uhmm_trapset fenceable;	/* what they trap and a device knows */
 	struct uhmm_range changing;	/* hands are at it: either protection */

@@ -31,6 +31,8 @@ int uhmm_engine_note_fork(struct uhmm_engine *child,
 		err = copy_set(&child->watched, &parent->watched);
 	if (!err)
 		err = copy_set(&child->fenceable, &parent->fenceable);
+	if (!err)
+		err = copy_set(&child->wiped, &parent->wiped);
 	return err ? err : uhmm_engine_evacuate(parent, false);
 }
 
@@ -57,17 +59,20 @@ bool uhmm_engine_next_trapped(const struct uhmm_engine *engine,
 	return found;
 }
 
-int uhmm_engine_note_forked(struct uhmm_engine *engine, struct uhmm_range r,
-			    bool forked)
+int uhmm_engine_note_unforked(struct uhmm_engine *engine, struct uhmm_range r,
+			      enum uhmm_engine_unforked what, bool on)
 {
-	int err = uhmm_trapset_reserve(&engine->unforked);
+	struct uhmm_trapset *set = what == UHMM_ENGINE_WIPEONFORK ?
+					   &engine->wiped :
+					   &engine->unforked;
+	int err = uhmm_trapset_reserve(set);
 
 	if (err)
 		return err;
 	uhmm_engine_forget_looks(engine);
-	uhmm_trapset_remove(&engine->unforked, r);
-	if (!forked)
-		uhmm_trapset_add(&engine->unforked, r);
+	uhmm_trapset_remove(set, r);
+	if (on)
+		uhmm_trapset_add(set, r);
 	return 0;
 }
 
@@ -75,5 +80,6 @@ bool uhmm_engine_op_is_forked(void *ctx, uhmm_vpn_t vpn)
 {
 	const struct uhmm_engine *e = ctx;
 
-	return !uhmm_trapset_has(&e->unforked, vpn);
+	return !uhmm_trapset_has(&e->unforked, vpn) &&
+	       !uhmm_trapset_has(&e->wiped, vpn);
 }

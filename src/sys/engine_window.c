@@ -79,9 +79,9 @@ static int make_window(struct uhmm_engine *e)
 				 uhmm_range_of(uhmm_vpn_of(base), npages + 1),
 				 UFFDIO_REGISTER_MODE_WP, NULL);
 	if (!err)
-		err = uhmm_engine_note_forked(
+		err = uhmm_engine_note_unforked(
 			e, uhmm_range_of(uhmm_vpn_of(base), npages + 1),
-			false);
+			UHMM_ENGINE_DONTFORK, true);
 	if (!err && !can_reach(e, UHMM_VPN(uhmm_vpn_of(base).val + npages)))
 		err = -EACCES;
 	if (!err)

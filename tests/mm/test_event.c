@@ -532,6 +532,31 @@ START_TEST(test_share_of_an_mm_nobody_mirrors)
 }
 END_TEST
 
+/* Pages that came back read-only from the device are writable when mprotect says
+ * so; those that a fork shared, before or still, and the zero page are not. */
+START_TEST(test_protected_pages_of_ones_own)
+{
+	struct uhmm_range r = uhmm_range_of(UHMM_VPN(RIG_VPN), 8);
+
+	fake_map(rig.m, RIG_VPN, 8, &fake_rw);
+	fake_put(rig.m, RIG_VPN, 3, 1);
+	fake_exit(fake_fork(rig.m));
+	fake_put(rig.m, RIG_VPN + 1, 5, 12);
+	rig_to_dev(0, rig.m, RIG_VPN + 2, 3);
+	fake_protect(rig.m, RIG_VPN, 8, &fake_ro);
+	fake_protect(rig.m, RIG_VPN, 8, &fake_rw);
+	fake_expect(rig.m, RIG_VPN + 2, 3, 13);
+	fake_expect(rig.m, RIG_VPN + 6, 1, 0);
+	fake_protect(rig.m, RIG_VPN, 8, &fake_ro);
+	ck_assert_int_eq(uhmm_event_protected(rig.m->mm, r), 0);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 8, 1, 1, 1, 1, 1, 1, 0x11, 0);
+	fake_protect(rig.m, RIG_VPN, 8, &fake_rw);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 8, 1, 2, 1, 1, 1, 2, 0x11, 0);
+	ck_assert_int_eq(uhmm_event_protected(rig.m->mm, r), 0);
+	RIG_SNAPSHOT_IS(rig.file, RIG_VPN, 8, 1, 2, 2, 2, 2, 2, 0x11, 0);
+}
+END_TEST
+
 UNIT_RIG_MAIN("event", UNIT_TABLE(test_event_unmap_each_leaf, leaves),
 	      UNIT_TABLE(test_event_protect_each_leaf, leaves),
 	      UNIT_TABLE(test_event_fork_each_leaf, leaves),
@@ -547,4 +572,5 @@ UNIT_RIG_MAIN("event", UNIT_TABLE(test_event_unmap_each_leaf, leaves),
 	      UNIT_TEST(test_share_protects_private_pages),
 	      UNIT_TEST(test_share_protects_a_read_only_mapping),
 	      UNIT_TEST(test_fork_without_some_pages),
-	      UNIT_TEST(test_share_of_an_mm_nobody_mirrors))
+	      UNIT_TEST(test_share_of_an_mm_nobody_mirrors),
+	      UNIT_TEST(test_protected_pages_of_ones_own))
