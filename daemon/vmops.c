@@ -103,8 +103,6 @@ int vmops_protect(struct request *rq)
 
 /* Linux 6.1. */
 #define COLLAPSE 25
-/* Pages looked at at once. */
-#define PIECE 256
 
 /* Every page comes back and the range is ordinary memory. */
 static int make_plain(struct session *s, struct uhmm_range r)
@@ -196,31 +194,6 @@ static int before_free(struct session *s, struct uhmm_range r)
 	return -EALREADY;
 }
 
-/* MADV_PAGEOUT takes pages of files and shared memory from the CPU, with no swap
- * space, too: of those that are gone mirrors are told. */
-static int after_pageout(struct uhmm_mm *mm, struct uhmm_range r)
-{
-	uint8_t pte[PIECE];
-	int err = 0;
-
-	while (!err && !mm->gone && r.start.val < r.end.val) {
-		struct uhmm_range part =
-			uhmm_range_clip(uhmm_range_of(r.start, PIECE), r);
-
-		err = mm->ops->scan(mm->ops_ctx, part, pte);
-		for (uint64_t i = 0; !err && i < uhmm_range_npages(part); i++) {
-			uhmm_vpn_t vpn = UHMM_VPN(part.start.val + i);
-
-			if (!(pte[i] & UHMM_PTE_PRESENT) &&
-			    uhmm_softleaf_is_none(uhmm_mm_leaf(mm, vpn)))
-				uhmm_mm_invalidate(mm, uhmm_range_of(vpn, 1),
-						   UHMM_NOTIFY_CLEAR, NULL);
-		}
-		r.start = part.end;
-	}
-	return err;
-}
-
 /* From now on a fork does @what to @r instead of copying it, or does not. Where
  * what is beside it is of the other kind then, and was not, the mapping is cut. */
 static int set_unforked(struct session *s, struct uhmm_range r,
@@ -275,7 +248,9 @@ int vmops_advise(struct request *rq)
 		zaps_forget(&s->frees, r);
 		return 0;
 	case MADV_PAGEOUT:
-		return after ? after_pageout(s->mm, r) : 0;
+		if (after)
+			uhmm_event_pageout(s->mm, r);
+		return 0;
 	case COLLAPSE:
 		if (!after && has_coherent(s->mm, r))
 			return -EALREADY;

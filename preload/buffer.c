@@ -101,9 +101,7 @@ bool uhmm_buffer_copy(void *to, const void *from, size_t bytes)
 	struct iovec there = { (void *)(uintptr_t)from, bytes };
 
 	uhmm_buffer_bring(from, bytes, false);
-	return uhmm_sys6(SYS_process_vm_readv, uhmm_sys0(SYS_getpid),
-			 uhmm_ptr(&here), 1, uhmm_ptr(&there), 1, 0) ==
-	       (long)bytes;
+	return uhmm_read_own(&here, &there, 1) == (long)bytes;
 }
 
 void uhmm_buffer_bring_iov(const struct iovec *iov, long count, bool write)

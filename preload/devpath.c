@@ -74,8 +74,7 @@ int uhmm_devpath_minor_unchecked(const char *path)
 		from[1].iov_base = (void *)((uintptr_t)path + first);
 		from[1].iov_len = PATH_BYTES - first;
 	}
-	n = uhmm_sys6(SYS_process_vm_readv, uhmm_sys0(SYS_getpid),
-		      uhmm_ptr(&to), 1, uhmm_ptr(from), 2, 0);
+	n = uhmm_read_own(&to, from, 2);
 	if (n <= 0)
 		return -1;
 	copy[n] = 'x';	/* the final 0 is among those, or it is none of ours */

@@ -201,6 +201,15 @@ static inline struct uhmm_sigmask uhmm_signals_block(void)
 /* And what was blocked before (sigaction.c). */
 void uhmm_signals_restore(struct uhmm_sigmask old);
 
+/* What may be no memory, or be away, to @to, from the @nfrom pieces @from: no
+ * signal comes of it. Return: bytes from the start on, or -errno */
+static inline long uhmm_read_own(const struct iovec *to,
+				 const struct iovec *from, unsigned int nfrom)
+{
+	return uhmm_sys6(SYS_process_vm_readv, uhmm_sys0(SYS_getpid),
+			 uhmm_ptr(to), 1, uhmm_ptr(from), nfrom, 0);
+}
+
 /* Sleep while *@word is @seen; may return early for no reason. */
 static inline void uhmm_futex_wait(_Atomic uint32_t *word, uint32_t seen)
 {

@@ -312,9 +312,7 @@ static uint64_t copy(const struct uhmm_wire_range *from,
 {
 	const struct iovec remote = { (void *)from->addr, from->bytes };
 	const struct iovec local = { (void *)to->addr, to->bytes };
-	long pid = uhmm_sys0(SYS_getpid);
-	long ret = uhmm_sys6(SYS_process_vm_readv, pid, uhmm_ptr(&local), 1,
-			     uhmm_ptr(&remote), 1, 0);
+	long ret = uhmm_read_own(&local, &remote, 1);
 
 	return ret > 0 ? (uint64_t)ret : 0;
 }

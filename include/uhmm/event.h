@@ -48,6 +48,13 @@ void uhmm_event_protect(struct uhmm_mm *mm, struct uhmm_range r);
 UHMM_CHECKED int uhmm_event_protected(struct uhmm_mm *mm, struct uhmm_range r);
 
 /**
+ * uhmm_event_pageout() - MADV_PAGEOUT of @r: it takes pages of files and shared
+ * memory from the CPU, with no swap space, too; mirrors forget what is gone
+ * Kernel: try_to_unmap_one().
+ */
+void uhmm_event_pageout(struct uhmm_mm *mm, struct uhmm_range r);
+
+/**
  * uhmm_event_fork() - @child was forked from @parent: both map the same device
  * pages from now on, read-only
  * Return: 0; -ENOMEM: the child lacks entries and must not run on

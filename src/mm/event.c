@@ -291,3 +291,33 @@ int uhmm_event_fork(struct uhmm_mm *parent, struct uhmm_mm *child)
 	}
 	return 0;
 }
+
+/* ---- pages that the kernel took ---- */
+
+/* Mirrors are told of those pages of @r, one piece, that are gone. Return: they
+ * could be looked at */
+static bool tell_gone(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	uint8_t pte[PIECE];
+
+	if (mm->ops->scan(mm->ops_ctx, r, pte))
+		return false;
+	for (uint64_t i = 0; i < uhmm_range_npages(r); i++) {
+		uhmm_vpn_t vpn = UHMM_VPN(r.start.val + i);
+
+		if (!(pte[i] & UHMM_PTE_PRESENT) &&
+		    uhmm_softleaf_is_none(uhmm_mm_leaf(mm, vpn)))
+			uhmm_mm_invalidate(mm, uhmm_range_of(vpn, 1),
+					   UHMM_NOTIFY_CLEAR, NULL);
+	}
+	return true;
+}
+
+void uhmm_event_pageout(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	struct uhmm_range part = { r.start, r.start };
+
+	do {
+		part = uhmm_range_clip(uhmm_range_of(part.end, PIECE), r);
+	} while (uhmm_range_npages(part) && !mm->gone && tell_gone(mm, part));
+}

@@ -458,6 +458,30 @@ START_TEST(test_notifier_is_told_of_the_end)
 }
 END_TEST
 
+/* Of 300 pages the last but one is gone; a swapped one is, too. */
+START_TEST(test_notifier_is_told_of_pageout)
+{
+	struct uhmm_range all = uhmm_range_of(UHMM_VPN(RIG_VPN), 300);
+
+	fake_map(rig.m, RIG_VPN, 300, &fake_rw);
+	fake_put(rig.m, RIG_VPN, 298, 1);
+	fake_put(rig.m, RIG_VPN + 299, 1, 1);
+	subscribe(RIG_VPN, 300);
+	uhmm_event_pageout(rig.m->mm, all);
+	expect_told(UHMM_NOTIFY_CLEAR, RIG_VPN + 298, 1);
+	fake_put(rig.m, RIG_VPN + 298, 1, 1);
+	uhmm_event_pageout(rig.m->mm, all);
+	ck_assert_uint_eq(mirror.told, 0);
+	fake_swap_out(rig.m, RIG_VPN, 1);
+	uhmm_event_pageout(rig.m->mm, all);
+	expect_told(UHMM_NOTIFY_CLEAR, RIG_VPN, 1);
+	fake_fail(&rig.f, FAKE_SCAN, 1, 1, -ESRCH);
+	uhmm_event_pageout(rig.m->mm, all);
+	ck_assert_uint_eq(mirror.told, 0);
+	uhmm_notifier_remove(&mirror.n);
+}
+END_TEST
+
 /* ---- before a fork ---- */
 
 START_TEST(test_share_protects_private_pages)
@@ -569,6 +593,7 @@ UNIT_RIG_MAIN("event", UNIT_TABLE(test_event_unmap_each_leaf, leaves),
 	      UNIT_TABLE(test_event_fork_without_memory, scarce),
 	      UNIT_TEST(test_notifier_is_told),
 	      UNIT_TEST(test_notifier_is_told_of_the_end),
+	      UNIT_TEST(test_notifier_is_told_of_pageout),
 	      UNIT_TEST(test_share_protects_private_pages),
 	      UNIT_TEST(test_share_protects_a_read_only_mapping),
 	      UNIT_TEST(test_fork_without_some_pages),
