@@ -69,6 +69,27 @@ static int make_plain(struct session *s, struct uhmm_range r)
 	return err ? err : uhmm_engine_join(s->engine, r);
 }
 
+/* What was in @r is at @to now. Of what is registered an event has told that;
+ * what fences had is here, but may be a coherent device's. */
+static void moved(struct session *s, struct uhmm_range r, struct uhmm_range to)
+{
+	uint64_t by = to.start.val - r.start.val;
+	struct uhmm_range part, told;
+	struct uhmm_vma vma;
+
+	uhmm_mm_invalidate(s->mm, r, UHMM_NOTIFY_UNMAP, NULL);
+	while (!s->mm->gone && to.start.val < to.end.val &&
+	       !s->mm->ops->vma_find(s->mm->ops_ctx, to.start, &vma) &&
+	       uhmm_range_has(vma.range, to.start)) {
+		part = uhmm_range_clip(to, vma.range);
+		if (vma.by_fence &&
+		    !uhmm_engine_next_trapped(s->engine, part, &told))
+			uhmm_event_remap(s->mm, UHMM_VPN(part.start.val - by),
+					 part.start, uhmm_range_npages(part));
+		to.start = part.end;
+	}
+}
+
 int vmcall(struct request *rq)
 {
 	const struct uhmm_msg_vmcall *m = &rq->msg.body.vmcall;
@@ -86,7 +107,7 @@ int vmcall(struct request *rq)
 	} else if (m->done && m->op == UHMM_VMCALL_DROP) {
 		err = reopen(s, r);
 	} else if (m->done) {
-		uhmm_mm_invalidate(s->mm, r, UHMM_NOTIFY_UNMAP, NULL);
+		moved(s, r, range_of(m->to, m->to_bytes));
 	}
 	if (m->op == UHMM_VMCALL_REMAP) {
 		uhmm_engine_keep(s->engine, false);

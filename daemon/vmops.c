@@ -185,10 +185,18 @@ static bool has_coherent(const struct uhmm_mm *mm, struct uhmm_range r)
 	return false;
 }
 
+/* Memory of a file the kernel refuses to free. */
+static bool is_of_file(const struct uhmm_mm *mm, uhmm_vpn_t vpn)
+{
+	struct uhmm_vma vma;
+
+	return !mm->ops->vma_find(mm->ops_ctx, vpn, &vma) && !vma.anon;
+}
+
 /* MADV_FREE of such pages does nothing, but mirrors are told as of others. */
 static int before_free(struct session *s, struct uhmm_range r)
 {
-	if (!has_coherent(s->mm, r))
+	if (!has_coherent(s->mm, r) || is_of_file(s->mm, r.start))
 		return zaps_expect(&s->frees, r);
 	uhmm_mm_invalidate(s->mm, r, UHMM_NOTIFY_CLEAR, NULL);
 	return -EALREADY;

@@ -37,6 +37,8 @@ static int tell(const struct uhmm_vm_call *call, enum uhmm_phase phase,
 	msg.body.vmcall.op = call->op;
 	msg.body.vmcall.phase = phase;
 	msg.body.vmcall.done = done;
+	msg.body.vmcall.to = call->to.addr;
+	msg.body.vmcall.to_bytes = call->to.bytes;
 	return uhmm_request(&msg, NULL, UHMM_REQUEST_IF_ATTACHED);
 }
 
@@ -53,6 +55,7 @@ void uhmm_vm_begin(struct uhmm_vm_call *call, void *addr, size_t bytes,
 		   enum uhmm_vmcall_op op)
 {
 	call->op = 0;
+	call->to = (struct uhmm_wire_range){ 0, 0 };
 	call->plain = uhmm_trap_plain();
 	call->range = pages_of(addr, bytes);
 	if (is_untold(call, op) || !call->range.bytes)
@@ -108,6 +111,9 @@ void *uhmm_vm_remap(void *old, size_t old_bytes, size_t new_bytes, int flags,
 		ret = libc_mremap(old, old_bytes, new_bytes, flags, to);
 	}
 	uhmm_vm_end(&over, ret != MAP_FAILED);
+	if (ret != MAP_FAILED && ret != old)
+		from.to = pages_of(ret, old_bytes < new_bytes ? old_bytes :
+								new_bytes);
 	uhmm_vm_end(&from, ret != MAP_FAILED);
 	return ret;
 }

@@ -29,6 +29,8 @@ void uhmm_vm_locked(void);
 /** One call between its two messages. */
 struct uhmm_vm_call {
 	struct uhmm_wire_range range;
+	struct uhmm_wire_range to;	/* where it is when it is over, if it
+					 * has moved */
 	uint32_t op;			/* enum uhmm_vmcall_op; 0: not told */
 	bool plain;			/* the trap is not set */
 	struct uhmm_sigmask old;

@@ -79,6 +79,10 @@ static int find_places(const struct order *order, uint32_t turn,
 
 	while (!err && !mm->gone && !mm->bare &&
 	       !mm->ops->vma_find(mm->ops_ctx, vpn, &at.vma)) {
+		/* what is guarded in parts is one mapping to the kernel */
+		if (at.vma.by_fence)
+			at.vma.range.end =
+				mm->ops->mapping_end(mm->ops_ctx, &at.vma);
 		at.range = range_in(&at.vma, s);
 		if (uhmm_range_npages(at.range))
 			err = add_place(s, at);

@@ -61,10 +61,12 @@ SIZE(uhmm_msg_getfl_reply, 8);
 SIZE(uhmm_msg_fault, 16);
 AT(uhmm_msg_fault, access, 8);
 SIZE(uhmm_msg_fault_reply, 8);
-SIZE(uhmm_msg_vmcall, 32);
+SIZE(uhmm_msg_vmcall, 48);
 AT(uhmm_msg_vmcall, op, 16);
 AT(uhmm_msg_vmcall, phase, 20);
 AT(uhmm_msg_vmcall, done, 24);
+AT(uhmm_msg_vmcall, to, 32);
+AT(uhmm_msg_vmcall, to_bytes, 40);
 SIZE(uhmm_msg_fence, 24);
 AT(uhmm_msg_fence, prot, 16);
 AT(uhmm_msg_fence, phase, 20);
@@ -239,7 +241,8 @@ static bool vmcall_ok(const struct uhmm_msg_vmcall *m)
 {
 	return range_ok(m->addr, m->bytes) && phase_ok(m->phase) &&
 	       m->op >= UHMM_VMCALL_UNMAP && m->op <= UHMM_VMCALL_REMAP &&
-	       m->done <= 1 && !m->zero;
+	       m->done <= 1 && !m->zero &&
+	       (!m->to_bytes || range_ok(m->to, m->to_bytes));
 }
 
 static bool fence_ok(const struct uhmm_msg_fence *m)

@@ -254,6 +254,8 @@ struct uhmm_msg_vmcall {
 	uint32_t phase;		/* enum uhmm_phase */
 	uint32_t done;		/* AFTER: 1 it was done, 0 it failed */
 	uint32_t zero;
+	uint64_t to;		/* AFTER of a REMAP: where the range is now ... */
+	uint64_t to_bytes;	/* ... as far as it has moved */
 };
 
 enum uhmm_fence_phase {

@@ -51,6 +51,7 @@ static inline void sample_fill(struct uhmm_wire_msg *msg)
 		break;
 	case UHMM_WIRE_vmcall:
 		msg->body.vmcall.bytes = 4096;
+		msg->body.vmcall.to = 4096;
 		msg->body.vmcall.op = UHMM_VMCALL_UNMAP;
 		msg->body.vmcall.phase = UHMM_PHASE_BEFORE;
 		break;

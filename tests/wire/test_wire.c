@@ -148,6 +148,8 @@ static const struct spoil spoils[] = {
 	{ UHMM_WIRE_vmcall, false, BODY(vmcall.phase), 3, false },
 	{ UHMM_WIRE_vmcall, false, BODY(vmcall.done), 2, false },
 	{ UHMM_WIRE_vmcall, false, BODY(vmcall.zero), 1, false },
+	{ UHMM_WIRE_vmcall, false, BODY(vmcall.to_bytes), ~0ull, false },
+	{ UHMM_WIRE_vmcall, false, BODY(vmcall.to_bytes), 4096, true },
 	{ UHMM_WIRE_vmcall, false, BODY(vmcall.bytes), 0, false },
 	{ UHMM_WIRE_fence, false, BODY(fence.bytes), 0, false },
 	{ UHMM_WIRE_fence, false, BODY(fence.prot), 7, true },
