@@ -11,6 +11,7 @@
 
 #include "channel.h"
 #include "daemon.h"
+#include "fault.h"
 #include "fork.h"
 #include "session.h"
 #include "sys/pagesize.h"
@@ -127,14 +128,16 @@ static struct uhmm_range whole_mapping(const struct uhmm_mm *mm,
 				       struct uhmm_vma vma)
 {
 	struct uhmm_range whole = {
-		vma.range.start, mm->ops->mapping_end(mm->ops_ctx, &vma)
+		vma.range.start,
+		mm->ops->mapping_end(mm->ops_ctx, &vma, UHMM_VPN(UINT64_MAX))
 	};
 
 	while (whole.start.val > 0 &&
 	       !mm->ops->vma_find(mm->ops_ctx, UHMM_VPN(whole.start.val - 1),
 				  &vma) &&
 	       vma.range.end.val == whole.start.val &&
-	       mm->ops->mapping_end(mm->ops_ctx, &vma).val == whole.end.val)
+	       mm->ops->mapping_end(mm->ops_ctx, &vma, whole.end).val >=
+		       whole.end.val)
 		whole.start = vma.range.start;
 	return whole;
 }
@@ -298,7 +301,7 @@ static uint64_t first_part(const struct session *s, struct uhmm_range r)
 
 	if (mm->ops->vma_find(mm->ops_ctx, r.start, &vma) ||
 	    !uhmm_range_has(vma.range, r.start) ||
-	    mm->ops->mapping_end(mm->ops_ctx, &vma).val < r.end.val)
+	    mm->ops->mapping_end(mm->ops_ctx, &vma, r.end).val < r.end.val)
 		return 0;
 	end = uhmm_engine_part_end(s->engine, r.start);
 	return end.val < r.end.val ? end.val - r.start.val : 0;
@@ -371,6 +374,7 @@ int vmops_peek(struct request *rq)
 	if (!s)
 		return -ESRCH;
 	session_get(s);
+	fault_catch_up(s);
 	err = uhmm_cpu_fault_range(s->mm, r);
 	/* A hole in trapped memory is away, too, and what is protected stops who
 	 * writes. It is the first page that stopped the debugger, or the other

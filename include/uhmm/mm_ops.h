@@ -78,9 +78,12 @@ struct uhmm_mm_ops {
 	/**
 	 * mapping_end() - where the program's mapping that @vma is a part of
 	 * ends. What is trapped by its protection is one of its own for
-	 * vma_find().
+	 * vma_find(), and what is trapped here and there may be found in parts.
+	 * Nobody looks behind @until: what is there may be anywhere from there
+	 * on.
 	 */
-	uhmm_vpn_t (*mapping_end)(void *ctx, const struct uhmm_vma *vma);
+	uhmm_vpn_t (*mapping_end)(void *ctx, const struct uhmm_vma *vma,
+				  uhmm_vpn_t until);
 
 	/**
 	 * scan() - page table state of each page of @r, enum uhmm_pte bits in

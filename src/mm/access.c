@@ -114,7 +114,8 @@ int uhmm_find_vma(struct uhmm_mm *mm, uhmm_vpn_t vpn, struct uhmm_vma *vma)
 
 	/* what is a mapping of its own only for us is none */
 	if (!err && vma->by_fence)
-		vma->range.end = mm->ops->mapping_end(mm->ops_ctx, vma);
+		vma->range.end = mm->ops->mapping_end(mm->ops_ctx, vma,
+						      UHMM_VPN(UINT64_MAX));
 	return err;
 }
 

@@ -32,7 +32,8 @@ static bool is_mapped(struct uhmm_mm *mm, struct uhmm_range r)
 	return r.start.val >= r.end.val ||
 	       (!mm->ops->vma_find(mm->ops_ctx, r.start, &vma) &&
 		uhmm_range_has(vma.range, r.start) &&
-		mm->ops->mapping_end(mm->ops_ctx, &vma).val >= r.end.val);
+		mm->ops->mapping_end(mm->ops_ctx, &vma, r.end).val >=
+			r.end.val);
 }
 
 /* A mapping that held @r is cut at @border, one end of that. If all of the PMD

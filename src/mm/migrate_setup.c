@@ -27,7 +27,8 @@ static bool holds(const struct uhmm_mm *mm, const struct uhmm_vma *vma,
 {
 	return vma->range.start.val <= r.start.val &&
 	       (vma->range.end.val >= r.end.val ||
-		mm->ops->mapping_end(mm->ops_ctx, vma).val >= r.end.val);
+		mm->ops->mapping_end(mm->ops_ctx, vma, r.end).val >=
+			r.end.val);
 }
 
 static int find_vma(struct uhmm_migrate_vma *args)

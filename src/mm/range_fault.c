@@ -343,12 +343,13 @@ static uhmm_vpn_t fault_end(const struct piece *p, uhmm_vpn_t vpn)
 	const struct uhmm_range_fault *call = p->call;
 	uint64_t pmd = p->mm->core->pmd_npages;
 	uint64_t at = vpn.val - call->range.start.val;
-	uhmm_vpn_t end = p->mm->ops->mapping_end(p->mm->ops_ctx, &p->vma);
+	uhmm_vpn_t end = call->range.end;
 
-	clip_end(&end, call->range.end.val);
 	clip_end(&end, vpn.val - vpn.val % pmd + pmd);
 	if (call->batch)
 		clip_end(&end, vpn.val - at % call->batch + call->batch);
+	clip_end(&end,
+		 p->mm->ops->mapping_end(p->mm->ops_ctx, &p->vma, end).val);
 	return end;
 }
 

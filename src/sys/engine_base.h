@@ -300,7 +300,8 @@ int uhmm_engine_copy_give(void *ctx, struct uhmm_run *run, unsigned int nruns);
 
 /* Operations that every engine does alike; see mm_ops.h. */
 int uhmm_engine_op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma);
-uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma);
+uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma,
+				      uhmm_vpn_t until);
 int uhmm_engine_op_scan(void *ctx, struct uhmm_range r, uint8_t *pte);
 uhmm_vpn_t uhmm_engine_op_skip_holes(void *ctx, struct uhmm_range r);
 int uhmm_engine_op_untrap(void *ctx, struct uhmm_range r);

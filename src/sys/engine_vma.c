@@ -5,9 +5,15 @@
  * What we register of a mapping is a mapping of its own for the kernel, and may
  * remain one when it is not registered any more. So a mapping that ends at
  * something of ours is looked at together with its neighbour: alike, and one
- * the continuation of the other, they are one to the program.
+ * the continuation of the other, they are one to the program. Where every other
+ * page is on a device there are as many mappings as pages: to look at all of
+ * them at each request would make that a hundred times as dear. So some on either
+ * side are enough: who works on more goes on where what was found ends.
  */
 #include "sys/engine_base.h"
+
+/* Neighbours of ours that are looked at, on either side. */
+#define PARTS_MOST 16
 
 /* May the border at @vpn be one that we made, now or before, and is it none of
  * what a fork copies? */
@@ -30,14 +36,21 @@ bool uhmm_engine_continues(const struct uhmm_vma *a, const struct uhmm_vma *b)
 				    b->file_page);
 }
 
-uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma)
+/* The part of the same mapping that begins where @vma ends. */
+static bool find_behind(struct uhmm_engine *e, const struct uhmm_vma *vma,
+			struct uhmm_vma *behind)
 {
-	struct uhmm_engine *e = ctx;
+	return is_ours(e, vma->range.end.val) &&
+	       uhmm_maps_find(&e->maps, vma->range.end, behind) == 0 &&
+	       uhmm_engine_continues(vma, behind);
+}
+
+uhmm_vpn_t uhmm_engine_op_mapping_end(void *ctx, const struct uhmm_vma *vma,
+				      uhmm_vpn_t until)
+{
 	struct uhmm_vma last = *vma, next;
 
-	while (is_ours(e, last.range.end.val) &&
-	       uhmm_maps_find(&e->maps, last.range.end, &next) == 0 &&
-	       uhmm_engine_continues(&last, &next))
+	while (last.range.end.val < until.val && find_behind(ctx, &last, &next))
 		last = next;
 	return last.range.end;
 }
@@ -82,15 +95,21 @@ static void remember(struct uhmm_engine *e, const struct uhmm_vma *vma)
 		looks->n++;
 }
 
-/* With what is left of the mapping on both sides of *@vma. */
+/* With what is left of the mapping on both sides of *@vma, if that is not too
+ * much to look at. */
 static void put_together(struct uhmm_engine *e, struct uhmm_vma *vma)
 {
-	struct uhmm_vma part, before;
+	struct uhmm_vma part = *vma, next;
 
-	vma->range.end = uhmm_engine_op_mapping_end(e, vma);
-	for (part = *vma; find_before(e, &part, &before); part = before) {
-		vma->range.start = before.range.start;
-		vma->file_page = before.file_page;
+	for (int i = 0; i < PARTS_MOST && find_behind(e, &part, &next); i++) {
+		vma->range.end = next.range.end;
+		part = next;
+	}
+	part = *vma;
+	for (int i = 0; i < PARTS_MOST && find_before(e, &part, &next); i++) {
+		vma->range.start = next.range.start;
+		vma->file_page = next.file_page;
+		part = next;
 	}
 }
 

@@ -22,14 +22,16 @@ static int op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
 }
 
 /* What is fenced of a mapping is one of its own for the kernel. */
-static uhmm_vpn_t op_mapping_end(void *ctx, const struct uhmm_vma *vma)
+static uhmm_vpn_t op_mapping_end(void *ctx, const struct uhmm_vma *vma,
+				 uhmm_vpn_t until)
 {
 	struct uhmm_engine *e = ctx;
 	struct uhmm_vma last = *vma, next;
 
 	if (!vma->by_fence)
-		return e->ops->mapping_end(e, vma);
-	while (uhmm_engine_find_fenced(e, last.range.end, &next) == 0 &&
+		return e->ops->mapping_end(e, vma, until);
+	while (last.range.end.val < until.val &&
+	       uhmm_engine_find_fenced(e, last.range.end, &next) == 0 &&
 	       uhmm_engine_continues(&last, &next))
 		last = next;
 	return last.range.end;

@@ -95,9 +95,11 @@ static int op_vma_find(void *ctx, uhmm_vpn_t vpn, struct uhmm_vma *vma)
 	return 0;
 }
 
-static uhmm_vpn_t op_mapping_end(void *ctx, const struct uhmm_vma *vma)
+static uhmm_vpn_t op_mapping_end(void *ctx, const struct uhmm_vma *vma,
+				 uhmm_vpn_t until)
 {
 	(void)ctx;
+	(void)until;
 	return vma->range.end;
 }
 

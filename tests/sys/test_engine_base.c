@@ -280,6 +280,33 @@ START_TEST(test_grown_mapping_is_learnt)
 }
 END_TEST
 
+/* Of a mapping in many parts some are found, and how far it goes is known. */
+START_TEST(test_mapping_in_many_parts)
+{
+	const uint64_t npages = 128, middle = 64;
+	struct uhmm_vma vma;
+	uhmm_vpn_t end;
+
+	prog_map(&prog, npages, true);
+	for (uint64_t i = 0; i < npages; i += 2)
+		prog_take(&prog, i, 1);
+	ck_assert_int_eq(prog.ops->vma_find(prog.engine,
+					    UHMM_VPN(prog.base.val + middle),
+					    &vma), 0);
+	ck_assert_uint_gt(vma.range.start.val, prog.base.val);
+	ck_assert_uint_lt(vma.range.start.val, prog.base.val + middle);
+	ck_assert_uint_gt(vma.range.end.val, prog.base.val + middle + 1);
+	ck_assert_uint_lt(vma.range.end.val, prog.base.val + npages);
+	end = prog.ops->mapping_end(prog.engine, &vma,
+				    UHMM_VPN(vma.range.end.val + 1));
+	ck_assert_uint_gt(end.val, vma.range.end.val);
+	ck_assert_uint_lt(end.val, prog.base.val + npages);
+	end = prog.ops->mapping_end(prog.engine, &vma, UHMM_VPN(UINT64_MAX));
+	ck_assert_uint_eq(end.val, prog.base.val + npages);
+	prog_call(&prog, in_sum, addr_of(0), (long)npages, 0);
+}
+END_TEST
+
 static void check_fault_in(bool write)
 {
 	uint8_t pte[10];
@@ -508,6 +535,7 @@ int main(void)
 		test_trap_keeps_what_was_there,
 		test_give_zero,
 		test_grown_mapping_is_learnt,
+		test_mapping_in_many_parts,
 		test_fault_in_read,
 		test_fault_in_write,
 		test_fault_in_without_populate,

@@ -60,7 +60,8 @@ START_TEST(test_taken_pages_do_not_show_the_file)
 	ck_assert_uint_eq(vma_at(4).file_page, 2);
 	ck_assert_uint_eq(vma_at(6).file_page, 6);
 	mapping = vma_at(0);
-	ck_assert_uint_eq(prog.ops->mapping_end(prog.engine, &mapping).val,
+	ck_assert_uint_eq(prog.ops->mapping_end(prog.engine, &mapping,
+						UHMM_VPN(UINT64_MAX)).val,
 			  prog.base.val + 8);
 	ck_assert_uint_eq(vma_at(6).range.start.val, prog.base.val + 6);
 }
