@@ -63,12 +63,22 @@ static bool turns(void)
 	return !prog.engine->env.user_mode_only;
 }
 
+/* Is its own pagemap, which it opened, one with frames? */
+static bool shows_frames(const struct uhmm_ptes *ptes)
+{
+	uint64_t word;
+
+	ck_assert_int_eq(uhmm_ptes_raw(ptes, prog_range(&prog, 2, 1), &word),
+			 0);
+	return word & UHMM_PM_FRAME_MASK;
+}
+
 /* Told by PAGEMAP_SCAN, or to root by its frame. */
 static uint8_t zero_page(void)
 {
 	const struct uhmm_ptes *ptes = &prog.engine->ptes;
 
-	return ptes->has_scan || ptes->zero_frame ?
+	return ptes->has_scan || (ptes->zero_frame && shows_frames(ptes)) ?
 		       UHMM_PTE_PRESENT | UHMM_PTE_ZERO :
 		       UHMM_PTE_PRESENT;
 }
