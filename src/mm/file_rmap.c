@@ -82,7 +82,8 @@ static int find_places(const struct order *order, uint32_t turn,
 		/* what is guarded in parts is one mapping to the kernel */
 		if (at.vma.by_fence)
 			at.vma.range.end =
-				mm->ops->mapping_end(mm->ops_ctx, &at.vma);
+				mm->ops->mapping_end(mm->ops_ctx, &at.vma,
+						     UHMM_VPN(UINT64_MAX));
 		at.range = range_in(&at.vma, s);
 		if (uhmm_range_npages(at.range))
 			err = add_place(s, at);
