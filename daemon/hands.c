@@ -11,9 +11,6 @@
 #include "sys/pagesize.h"
 #include "wire/fdpass.h"
 
-/* What the library calls its thread (preload/agent.c). */
-#define AGENT_NAME "uhmm-agent"
-
 /* How long an agent may take to appear: it is made at the first need. */
 #define AGENT_WAIT_NS UINT64_C(3000000000)
 
@@ -162,7 +159,8 @@ static int ask(struct session *s, struct channel *ch,
 	h->co = co_self();
 	msg->header.seq = h->seq;
 	if (ch == s->agent && ch->w == worker_current())
-		near_bring(&ch->w->near, &ch->near, s->pid, AGENT_NAME);
+		near_bring(&ch->w->near, &ch->near, s->pid,
+			   UHMM_AGENT_NAME);
 	err = uhmm_wire_send(ch->fd, msg, NULL, 0);
 	if (err) {
 		channel_kill(ch);

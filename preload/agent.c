@@ -73,7 +73,7 @@ static void watch(void)
 /* All of the thread. What is static is the next agent's once it is over. */
 static void run(void *unused)
 {
-	static const char name[] = "uhmm-agent";
+	static const char name[] = UHMM_AGENT_NAME;
 	int sock = agent.own.fd;
 	int uffd = agent.uffd;
 

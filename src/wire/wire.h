@@ -28,6 +28,9 @@
 #define UHMM_WIRE_FDS_MAX 8
 #define UHMM_WIRE_RANGES_MAX 64
 
+/** What the library calls its thread: who sees it knows, and so does the daemon. */
+#define UHMM_AGENT_NAME "uhmm-agent"
+
 /** First member of every message. */
 struct uhmm_wire_header {
 	uint32_t magic;

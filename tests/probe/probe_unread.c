@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "probe.h"
+#include "wire/wire.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 #define NPAGES 8
@@ -82,7 +83,7 @@ static pid_t find_agent(void)
 			 entry->d_name);
 		file = fopen(path, "re");
 		if (file && fgets(name, sizeof(name), file) &&
-		    !strcmp(name, "uhmm-agent\n"))
+		    !strcmp(name, UHMM_AGENT_NAME "\n"))
 			found = (pid_t)atoi(entry->d_name);
 		if (file)
 			fclose(file);
