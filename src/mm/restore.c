@@ -226,7 +226,9 @@ void uhmm_restore_tell(const struct uhmm_restore *r, uint32_t first,
 			if (mm != caller && mm->kin.born > until)
 				until = mm->kin.born;
 		}
-		for (uint32_t i = first; i < end && end - first > 1; i++)
+		/* what the caller alone has is mapped by nobody any more */
+		for (uint32_t i = first;
+		     i < end && (!caller || end - first > 1); i++)
 			uhmm_kin_tell(r->leg[i].mm, r->leg[i].at.vpn, until);
 	}
 }

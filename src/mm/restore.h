@@ -58,8 +58,8 @@ UHMM_CHECKED int uhmm_restore_lock_unit(struct uhmm_restore *r,
 					uhmm_dpfn_t head);
 
 /**
- * uhmm_restore_tell() - mirrors are told of the legs from @first on of pages
- * that several map, as by a walk of the reverse map
+ * uhmm_restore_tell() - mirrors are told of the legs from @first on, as by a walk
+ * of the reverse map for pages that somebody else than the caller maps
  * @caller: whose page table was looked at before, or NULL (kin.h)
  */
 void uhmm_restore_tell(const struct uhmm_restore *r, uint32_t first,

@@ -398,6 +398,21 @@ START_TEST(test_relatives_forget_what_they_do_not_have)
 }
 END_TEST
 
+/* Who evicts has looked at no page table before, so that the kernel begins to look
+ * where the page came into being. */
+START_TEST(test_relatives_forget_what_is_evicted)
+{
+	forked();
+	fake_put(rig.m, RIG_VPN, 2, 81);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 2, 1);
+	rig_ok(its, RIG_TO_DEV, RIG_VPN, 1, 0);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 2, 0);
+	done();
+	rig_ok(rig.file, RIG_READ, RIG_VPN + 1, 1, 0);
+	rig_ok(rig.file, RIG_READ, RIG_VPN, 1, 1);
+}
+END_TEST
+
 /* A write to a page that nobody else has any more is not one to a copy. */
 START_TEST(test_mirror_keeps_a_page_that_is_used_again)
 {
@@ -633,6 +648,7 @@ UNIT_RIG_MAIN("share",
 	      UNIT_TEST(test_asked_later),
 	      UNIT_TEST(test_relatives_forget),
 	      UNIT_TEST(test_relatives_forget_what_they_do_not_have),
+	      UNIT_TEST(test_relatives_forget_what_is_evicted),
 	      UNIT_TEST(test_mirror_keeps_a_page_that_is_used_again),
 	      UNIT_TEST(test_exclusive_comes_back_where_both_have_it),
 	      UNIT_TEST(test_pages_of_files_are_forgotten_when_shared),
