@@ -58,6 +58,7 @@ struct uhmm_engine {
 	struct uhmm_list writes;	/* ... what hands write for that now */
 	unsigned int refusals;	/* ... moves in a row that met an event */
 	bool give_again;	/* the last give was to look again (engine_give.c) */
+	bool keeps_tables;	/* the kernel does, of memory that is dropped */
 	bool wp_unpopulated;	/* write protection leaves markers on holes */
 	struct uhmm_memfs memfs;
 	uint64_t memfd_device;	/* uhmm_memfs_kernels(), 0: not asked yet */

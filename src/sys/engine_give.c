@@ -235,6 +235,7 @@ static int move_unit(struct uhmm_engine *e, struct uhmm_run *run)
 	uint8_t pte = 0;
 	int err = move_back(e, run, run->npages);
 
+	uhmm_window_note_table(&e->window, run->dpfn, run->npages, true);
 	if (err)
 		return err;
 	/* page tables that were there before make the kernel split it */

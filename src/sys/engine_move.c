@@ -19,6 +19,9 @@
  * unmaps and maps anew meanwhile makes it look again. For that, one call takes
  * one group of runs only: when the hands come back, what the caller knew is old.
  *
+ * A unit is moved whole only to where no page table is, so what earlier pages left
+ * of one in the window is dropped first.
+ *
  * What cannot be moved is copied, as engine copy does it: pages that several
  * programs share, for each is to be given the bytes; others that a fork left
  * shared (EBUSY; the kernel also refuses such a page when the other is
@@ -152,6 +155,8 @@ static void arrive(struct uhmm_engine *e, struct uhmm_run *run, uint64_t n)
 	e->refusals = 0;
 	e->unshare_tries = 0;
 	uhmm_devmem_hold(e->env.devmem, &e->window, run->dpfn, n);
+	if (!(run->flags & UHMM_RUN_UNIT))
+		uhmm_window_note_table(&e->window, run->dpfn, n, true);
 	e->stats.pages_taken += n;
 	e->stats.pages_moved += n;
 }
@@ -265,6 +270,45 @@ static void forget_old(struct uhmm_engine *e, const struct uhmm_run *run,
 		uhmm_devmem_forget(e->env.devmem, run[i].dpfn, run[i].npages);
 }
 
+/* ---- take: a unit ---- */
+
+/* Is @run one that cannot come whole to where a page table is? */
+static bool meets_table(const struct uhmm_engine *e, const struct uhmm_run *run)
+{
+	return (run->flags & UHMM_RUN_UNIT) && !e->keeps_tables &&
+	       uhmm_window_has_table(&e->window, run->dpfn, run->npages);
+}
+
+/* Nothing that anybody needs is there. An empty page table goes with what is
+ * dropped (Linux 6.14); meanwhile others run, so it is tried again then. */
+static int drop_table(struct uhmm_engine *e, struct uhmm_run *run)
+{
+	struct uhmm_range r =
+		uhmm_window_places(&e->window, run->dpfn, run->npages);
+	int err = uhmm_engine_ask_hands(e, UHMM_ENGINE_ZAP_BY_AGENT, &r, 1);
+
+	e->keeps_tables = err;
+	if (!err)
+		uhmm_window_emptied(&e->window, run->dpfn, run->npages);
+	uhmm_window_note_table(&e->window, run->dpfn, run->npages, false);
+	run->error = -EAGAIN;
+	return err == -ESRCH ? err : 0;
+}
+
+/* @run, a unit, is in the window now, and if it is not whole there was a table
+ * all the same. */
+static void look_at_unit(struct uhmm_engine *e, const struct uhmm_run *run)
+{
+	struct uhmm_range r =
+		uhmm_window_places(&e->window, run->dpfn, run->npages);
+	uint8_t pte = 0;
+
+	if (e->keeps_tables || run->done < run->npages ||
+	    uhmm_ptes_scan(&e->ptes, uhmm_range_of(r.start, 1), &pte))
+		return;
+	e->keeps_tables = !(pte & UHMM_PTE_HUGE);
+}
+
 /* ---- take: nothing ---- */
 
 /* The zero pages among the first BATCH pages of @run, as moves. */
@@ -352,11 +396,11 @@ static int take_zeros(struct uhmm_engine *e, struct uhmm_run *run)
 	return uhmm_engine_mark(e, &r, 1);
 }
 
-/* The first runs, as many as go together. Return: how many, or -errno */
+/* The first runs, as many as go together. Return: 0; -ESRCH */
 static int take_group(struct uhmm_engine *e, struct uhmm_run *run,
 		      unsigned int nruns)
 {
-	unsigned int n = 1;
+	unsigned int n;
 	int err;
 
 	if (!uhmm_window_covers(&e->window, run->dpfn, run->npages) ||
@@ -367,7 +411,11 @@ static int take_group(struct uhmm_engine *e, struct uhmm_run *run,
 	} else {
 		n = group_of(e, run, nruns);
 		forget_old(e, run, n);
+		if (meets_table(e, run))
+			return drop_table(e, run);
 		err = move_group(e, run, n);
+		if (run->flags & UHMM_RUN_UNIT)
+			look_at_unit(e, run);
 	}
 	return err;
 }

@@ -50,6 +50,7 @@ void uhmm_window_fini(struct uhmm_window *w)
 			w->hint[i] = NULL;
 	munmap(w->held, w->bitmap_bytes);
 	uhmm_trapset_fini(&w->stale);
+	uhmm_trapset_fini(&w->tables);
 	*w = (struct uhmm_window){ .npages = 0 };
 	errno = saved;
 }
@@ -198,6 +199,28 @@ void uhmm_window_emptied(struct uhmm_window *w, uhmm_dpfn_t dpfn,
 	for (uint64_t k = 0; k < npages; k++)
 		let_go(w, dpfn.val - w->first.val + k);
 	unlitter(w, uhmm_window_places(w, dpfn, npages));
+}
+
+/* Without memory it is not known: then what could be moved whole is not. */
+void uhmm_window_note_table(struct uhmm_window *w, uhmm_dpfn_t dpfn,
+			    uint64_t npages, bool there)
+{
+	if (uhmm_trapset_reserve(&w->tables))
+		return;
+	if (there)
+		uhmm_trapset_add(&w->tables, uhmm_window_places(w, dpfn, npages));
+	else
+		uhmm_trapset_remove(&w->tables,
+				    uhmm_window_places(w, dpfn, npages));
+}
+
+bool uhmm_window_has_table(const struct uhmm_window *w, uhmm_dpfn_t dpfn,
+			   uint64_t npages)
+{
+	struct uhmm_range piece;
+
+	return uhmm_trapset_next(&w->tables, uhmm_window_places(w, dpfn, npages),
+				 &piece);
 }
 
 int64_t uhmm_window_read(const struct uhmm_window *w, uhmm_dpfn_t dpfn,

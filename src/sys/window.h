@@ -10,6 +10,8 @@
  * A place is empty; or held: the bytes of a device page are there and nowhere
  * else (a held place without a page is one of zeros); or stale: nobody needs
  * the page that is there, and the program's hands have not dropped it yet.
+ * Pages that come or go one by one leave a page table, into which the kernel
+ * moves nothing whole.
  *
  * Owns:   which place is what. Only devmem.c makes a place held or takes that
  *         from it, since it knows every window.
@@ -39,6 +41,7 @@ struct uhmm_window {
 	uint64_t nheld;
 	struct uhmm_trapset stale;	/* by place */
 	uint64_t nstale;
+	struct uhmm_trapset tables;	/* places that page tables are for */
 };
 
 /**
@@ -88,6 +91,13 @@ void uhmm_window_litter(struct uhmm_window *w, uhmm_dpfn_t dpfn,
 /** uhmm_window_emptied() - these are empty: the pages were moved or dropped */
 void uhmm_window_emptied(struct uhmm_window *w, uhmm_dpfn_t dpfn,
 			 uint64_t npages);
+
+/** uhmm_window_note_table() - there are page tables for these places, or not
+ *  any more (@there false); uhmm_window_has_table() - are there? */
+void uhmm_window_note_table(struct uhmm_window *w, uhmm_dpfn_t dpfn,
+			    uint64_t npages, bool there);
+bool uhmm_window_has_table(const struct uhmm_window *w, uhmm_dpfn_t dpfn,
+			   uint64_t npages);
 
 /**
  * uhmm_window_read() - bytes of the held pages [@dpfn, +@npages) to @buf

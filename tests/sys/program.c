@@ -474,12 +474,14 @@ static int take(struct prog *p, struct uhmm_run *run)
 	return err;
 }
 
-struct uhmm_run prog_try_take(struct prog *p, uint64_t first, uint64_t npages)
+struct uhmm_run prog_try_take_as(struct prog *p, uint64_t first,
+				 uint64_t npages, uint32_t flags)
 {
 	struct uhmm_run run = {
 		.vpn = UHMM_VPN(p->base.val + first),
 		.dpfn = UHMM_DPFN(PROG_DPFN + first),
 		.npages = npages,
+		.flags = flags,
 	};
 	struct uhmm_range r = prog_range(p, first, npages);
 	int err;
@@ -499,6 +501,11 @@ struct uhmm_run prog_try_take(struct prog *p, uint64_t first, uint64_t npages)
 	err = p->ops->wake(p->engine, r);
 	ck_assert_msg(!err || err == run.error, "wake: %d", err);
 	return run;
+}
+
+struct uhmm_run prog_try_take(struct prog *p, uint64_t first, uint64_t npages)
+{
+	return prog_try_take_as(p, first, npages, 0);
 }
 
 void prog_take(struct prog *p, uint64_t first, uint64_t npages)

@@ -104,8 +104,10 @@ struct uhmm_range prog_range(const struct prog *p, uint64_t first,
 void prog_take(struct prog *p, uint64_t first, uint64_t npages);
 
 /** prog_try_take() - the same, unchecked; the run as it ended, with the error
- *  of trap or take in it if that failed */
+ *  of trap or take in it if that failed; prog_try_take_as() - with these flags */
 struct uhmm_run prog_try_take(struct prog *p, uint64_t first, uint64_t npages);
+struct uhmm_run prog_try_take_as(struct prog *p, uint64_t first,
+				 uint64_t npages, uint32_t flags);
 
 /** prog_give() - give them back; the run, for its error */
 struct uhmm_run prog_give(struct prog *p, uint64_t first, uint64_t npages,

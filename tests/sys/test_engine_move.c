@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What the engine that moves does otherwise than the one that copies. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "suite.h"
@@ -494,6 +496,53 @@ START_TEST(test_huge_page_of_zeros_comes_back)
 }
 END_TEST
 
+/* Linux 6.14, of what is dropped. */
+static bool drops_tables(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	ck_assert_int_eq(uname(&name), 0);
+	ck_assert_int_eq(sscanf(name.release, "%u.%u", &major, &minor), 2);
+	return major > 6 || (major == 6 && minor >= 14);
+}
+
+/* Where pages of an earlier one have left a page table a unit is whole, too. */
+START_TEST(test_unit_is_whole_every_time)
+{
+	const uint64_t unit = 512;
+	struct uhmm_range there;
+	uint8_t pte[2];
+	long base;
+
+	prog_map(&prog, 2 * unit, false);
+	prog.base.val = (prog.base.val + unit - 1) & ~(unit - 1);
+	base = (long)uhmm_addr_of(prog.base);
+	prog_call(&prog, in_madvise, base, (long)uhmm_bytes_of(unit),
+		  MADV_HUGEPAGE);
+	for (int i = 0; i < 3; i++) {
+		prog_call(&prog, in_fill, base, (long)unit, 0);
+		if (!(prog_pte(&prog, 0) & UHMM_PTE_HUGE) ||
+		    !prog.engine->collapses)
+			return;
+		ck_assert_uint_eq(prog_try_take_as(&prog, 0, unit,
+						   UHMM_RUN_UNIT).done, unit);
+		there = uhmm_window_places(window(), prog.device[0], unit);
+		ck_assert_int_eq(uhmm_ptes_scan(&prog.engine->ptes,
+						uhmm_range_of(there.start, 1),
+						&pte[i > 0]), 0);
+		ck_assert_uint_eq(*prog_word(&prog, 7), 8);
+		ck_assert_uint_eq(prog_give(&prog, 0, unit, UHMM_RUN_UNIT).done,
+				  unit);
+	}
+	ck_assert_int_ne(prog.engine->keeps_tables,
+			 (pte[1] & UHMM_PTE_HUGE) != 0);
+	ck_assert_int_eq(prog.engine->keeps_tables, !drops_tables());
+	ck_assert_int_eq(prog_call(&prog, in_sum, base, (long)unit, 0),
+			 (long)(unit * (unit + 1) / 2));
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -510,6 +559,7 @@ int main(void)
 		test_no_window_in_a_limited_program,
 		test_window_gives_way,
 		test_huge_page_of_zeros_comes_back,
+		test_unit_is_whole_every_time,
 		test_replaced_while_it_is_taken,
 		test_evacuate_before_a_fork,
 		test_child_has_no_window,
