@@ -13,6 +13,7 @@
 #include "daemon.h"
 #include "fault.h"
 #include "fork.h"
+#include "mm/cow.h"
 #include "session.h"
 #include "sys/pagesize.h"
 #include "uaccess.h"
@@ -266,6 +267,9 @@ int vmops_advise(struct request *rq)
 		if (!after && has_coherent(s->mm, r))
 			return -EALREADY;
 		return after ? 0 : before_collapse(s, r);
+	case UHMM_ADVISE_PINNED:
+		uhmm_cow_unshare(s->mm, r);
+		return 0;
 	case UHMM_ADVISE_PLAIN:
 		return make_plain(s, r);
 	case UHMM_ADVISE_YIELD:

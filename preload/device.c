@@ -329,6 +329,15 @@ void uhmm_device_after_advise(void *addr, size_t bytes, int advice)
 	(void)tell_advise(addr, bytes, advice, UHMM_PHASE_AFTER);
 }
 
+void uhmm_device_pinned(const void *addr, size_t bytes)
+{
+	uintptr_t off = (uintptr_t)addr & (getauxval(AT_PAGESZ) - 1);
+
+	if (uhmm_session_exists())
+		(void)tell_advise((char *)(uintptr_t)addr - off, bytes + off,
+				  (int)UHMM_ADVISE_PINNED, UHMM_PHASE_AFTER);
+}
+
 size_t uhmm_device_before_remap(void *addr, size_t bytes)
 {
 	struct uhmm_wire_range r = pages_of(addr, bytes);

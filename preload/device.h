@@ -77,6 +77,10 @@ void uhmm_device_after_advise(void *addr, size_t bytes, int advice);
  */
 size_t uhmm_device_before_remap(void *addr, size_t bytes);
 
+/** uhmm_device_pinned() - a call has pinned this memory, to read it: what a fork
+ *  shared of it is the program's alone now, and nothing else tells of that */
+void uhmm_device_pinned(const void *addr, size_t bytes);
+
 /** uhmm_device_alone() - policies end, and what they took is here again */
 void uhmm_device_alone(void);
 

@@ -8,7 +8,9 @@
 #include "preload.h"
 
 #include "buffer.h"
+#include "device.h"
 #include "libc_buffer.h"
+#include "session.h"
 
 /* macros of libc's headers */
 #undef fread_unlocked
@@ -200,6 +202,21 @@ EXPORT ssize_t vmsplice(int fd, const struct iovec *iov, size_t count,
 	return ret;
 }
 
+/* So many @bytes of the @n pieces @iov of this process were read that way. */
+static void pinned(const struct iovec *iov, unsigned long n, size_t bytes)
+{
+	struct iovec one = { NULL, 0 };
+
+	for (; n-- && bytes && uhmm_session_exists(); bytes -= one.iov_len) {
+		if (!uhmm_buffer_copy(&one, iov++, sizeof(one)))
+			return;
+		if (one.iov_len > bytes)
+			one.iov_len = bytes;
+		if (one.iov_len)
+			uhmm_device_pinned(one.iov_base, one.iov_len);
+	}
+}
+
 /* Of this process both sides are its own. */
 /* NOLINTNEXTLINE(readability-function-size): as many as it has */
 static ssize_t any_process_vm(enum libc_name n, pid_t pid,
@@ -218,6 +235,8 @@ static ssize_t any_process_vm(enum libc_name n, pid_t pid,
 		ret = libc_process_vm(n, pid, here, nhere, there, nthere,
 				      flags);
 	}
+	if (reads && ret > 0 && pid == uhmm_sys0(SYS_getpid))
+		pinned(there, nthere, (size_t)ret);
 	return ret;
 }
 

@@ -22,6 +22,25 @@ bool uhmm_cow_is_copied(const struct uhmm_mm *mm, uhmm_vpn_t vpn, uint8_t pte)
 	       is_shared_leaf(mm, uhmm_mm_leaf(mm, vpn));
 }
 
+void uhmm_cow_unshare(struct uhmm_mm *mm, struct uhmm_range r)
+{
+	uint64_t number;
+
+	for (; !mm->gone && uhmm_kin_next(mm, &r.start, r.end, &number);
+	     r.start.val++) {
+		struct uhmm_range page = uhmm_range_of(r.start, 1);
+		uhmm_softleaf_t leaf = uhmm_mm_leaf(mm, r.start);
+
+		if (!uhmm_softleaf_is_none(leaf) &&
+		    !uhmm_softleaf_is_device_coherent(leaf))
+			continue;
+		if (uhmm_kin_is_shared(mm, r.start))
+			uhmm_mm_invalidate(mm, page, UHMM_NOTIFY_CLEAR, NULL);
+		uhmm_coherent_break(mm, page);
+		uhmm_kin_drop(mm, page);
+	}
+}
+
 void uhmm_cow_break(struct uhmm_mm *mm, struct uhmm_range r,
 		    const uint8_t *pte)
 {

@@ -23,4 +23,11 @@ bool uhmm_cow_is_copied(const struct uhmm_mm *mm, uhmm_vpn_t vpn, uint8_t pte);
 void uhmm_cow_break(struct uhmm_mm *mm, struct uhmm_range r,
 		    const uint8_t *pte);
 
+/**
+ * uhmm_cow_unshare() - pages of @r that are there have been pinned, to be read:
+ * what a fork shared is the program's alone from now on, if read-only still
+ * Kernel: gup_must_unshare().
+ */
+void uhmm_cow_unshare(struct uhmm_mm *mm, struct uhmm_range r);
+
 #endif

@@ -170,6 +170,8 @@ struct uhmm_msg_protect_reply {
 #define UHMM_ADVISE_YIELD 0x10000u
 /** And: it is to be plain memory, for who touches it next cannot ask us. */
 #define UHMM_ADVISE_PLAIN 0x10001u
+/** And: a call has pinned it to read it. */
+#define UHMM_ADVISE_PINNED 0x10002u
 
 /** madvise with an advice that the kernel tells of badly or not at all. */
 struct uhmm_msg_advise {

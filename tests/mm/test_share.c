@@ -6,6 +6,7 @@
 #include <uhmm/migrate.h>
 #include <uhmm/share.h>
 
+#include "mm/cow.h"
 #include "mm/flight.h"
 #include "thp.h"
 
@@ -398,6 +399,23 @@ START_TEST(test_relatives_forget_what_they_do_not_have)
 }
 END_TEST
 
+/* What a call has pinned to read it is a page of one's own, read-only. */
+START_TEST(test_pinned_pages_are_ones_own)
+{
+	forked();
+	rig_ok(its, RIG_TO_DEV, RIG_VPN + 6, 1, 0);
+	rig_ok(its, RIG_READ, RIG_VPN, 4, 1);
+	uhmm_cow_unshare(child->mm, uhmm_range_of(UHMM_VPN(RIG_VPN + 1), 6));
+	rig_ok(its, RIG_READ, RIG_VPN, 1, 0);
+	rig_ok(its, RIG_READ, RIG_VPN + 1, 1, 1);
+	RIG_SNAPSHOT_IS(its, RIG_VPN, 7, 1, 1, 1, 1, 1, 1, 0x21);
+	rig_ok(rig.file, RIG_TO_DEV, RIG_VPN, 6, 0);
+	RIG_SNAPSHOT_IS(its, RIG_VPN, NPAGES, 0x21, 1, 1, 1, 1, 1, 0x21, 1);
+	fake_expect(child, RIG_VPN, NPAGES, 1);
+	done();
+}
+END_TEST
+
 /* Who evicts has looked at no page table before, so that the kernel begins to look
  * where the page came into being. */
 START_TEST(test_relatives_forget_what_is_evicted)
@@ -648,6 +666,7 @@ UNIT_RIG_MAIN("share",
 	      UNIT_TEST(test_asked_later),
 	      UNIT_TEST(test_relatives_forget),
 	      UNIT_TEST(test_relatives_forget_what_they_do_not_have),
+	      UNIT_TEST(test_pinned_pages_are_ones_own),
 	      UNIT_TEST(test_relatives_forget_what_is_evicted),
 	      UNIT_TEST(test_mirror_keeps_a_page_that_is_used_again),
 	      UNIT_TEST(test_exclusive_comes_back_where_both_have_it),
