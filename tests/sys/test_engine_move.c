@@ -471,18 +471,28 @@ END_TEST
 
 /* ---- huge pages ---- */
 
+#define UNIT 512
+
+/* A place for one, at p->base. Return: its address */
+static long map_unit(void)
+{
+	long base;
+
+	prog_map(&prog, 2 * UNIT, false);
+	prog.base.val = (prog.base.val + UNIT - 1) & ~(uint64_t)(UNIT - 1);
+	base = (long)uhmm_addr_of(prog.base);
+	prog_call(&prog, in_madvise, base, (long)uhmm_bytes_of(UNIT),
+		  MADV_HUGEPAGE);
+	return base;
+}
+
 /* What of it the kernel made the zero page, when it had to split it, is a part of
  * it, too. */
 START_TEST(test_huge_page_of_zeros_comes_back)
 {
-	const uint64_t unit = 512;
-	long base;
+	const uint64_t unit = UNIT;
+	long base = map_unit();
 
-	prog_map(&prog, 2 * unit, false);
-	prog.base.val = (prog.base.val + unit - 1) & ~(unit - 1);
-	base = (long)uhmm_addr_of(prog.base);
-	prog_call(&prog, in_madvise, base, (long)uhmm_bytes_of(unit),
-		  MADV_HUGEPAGE);
 	prog_call(&prog, in_write, base, 7, 0);
 	if (!(prog_pte(&prog, 0) & UHMM_PTE_HUGE) || !prog.engine->collapses)
 		return;
@@ -510,16 +520,11 @@ static bool drops_tables(void)
 /* Where pages of an earlier one have left a page table a unit is whole, too. */
 START_TEST(test_unit_is_whole_every_time)
 {
-	const uint64_t unit = 512;
+	const uint64_t unit = UNIT;
 	struct uhmm_range there;
 	uint8_t pte[2];
-	long base;
+	long base = map_unit();
 
-	prog_map(&prog, 2 * unit, false);
-	prog.base.val = (prog.base.val + unit - 1) & ~(unit - 1);
-	base = (long)uhmm_addr_of(prog.base);
-	prog_call(&prog, in_madvise, base, (long)uhmm_bytes_of(unit),
-		  MADV_HUGEPAGE);
 	for (int i = 0; i < 3; i++) {
 		prog_call(&prog, in_fill, base, (long)unit, 0);
 		if (!(prog_pte(&prog, 0) & UHMM_PTE_HUGE) ||
