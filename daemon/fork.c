@@ -317,9 +317,35 @@ static bool is_same(struct session *s, const struct uhmm_engine_fds *fds,
 	return false;
 }
 
+static bool is_present(int pagemap, uhmm_vpn_t vpn)
+{
+	const struct uhmm_ptes ptes = { .fd = pagemap };
+	uint64_t word;
+
+	return !uhmm_ptes_raw(&ptes, uhmm_range_of(vpn, 1), &word) &&
+	       (word & UHMM_PM_PRESENT);
+}
+
+/* Where a hole can have no marker (before Linux 6.4) nothing flips when all that
+ * was tried is away: then a page that is away comes back, and shows or not. */
+static bool shows(struct session *s, const struct uhmm_engine_fds *fds)
+{
+	uhmm_vpn_t at = UHMM_VPN(0);
+	uhmm_softleaf_t leaf;
+
+	if (s->uffd_features & UHMM_UFFD_FEATURE_WP_UNPOPULATED ||
+	    !uhmm_shadow_next(&s->mm->core->store, s->mm->slot, &at,
+			      whole_mm().end, &leaf) ||
+	    is_present(fds->pagemap, at))
+		return false;
+	return !uhmm_cpu_fault(s->mm, at, false) &&
+	       is_present(fds->pagemap, at);
+}
+
 static bool is_same_mm(struct session *s, const struct uhmm_engine_fds *fds)
 {
-	return is_same(s, fds, true) || is_same(s, fds, false);
+	return is_same(s, fds, true) || is_same(s, fds, false) ||
+	       shows(s, fds);
 }
 
 static void close_own(const struct session_parts *parts, bool uffd_only)
