@@ -91,19 +91,30 @@ static void fault_beside_busy(int fd)
 	free(thread);
 }
 
-/* How often the threads of @pid went to sleep so far; and does its first one
- * have the ordinary class and all CPUs that we have? */
+/* Does thread @tid have the ordinary class, and all CPUs that we have, or the one
+ * of them where it was asked last? */
+static bool is_ordinary(int tid, const cpu_set_t *all)
+{
+	cpu_set_t cpus, both;
+
+	if (sched_getscheduler(tid) != SCHED_OTHER ||
+	    sched_getaffinity(tid, sizeof(cpus), &cpus))
+		return false;
+	CPU_AND(&both, &cpus, all);
+	return CPU_EQUAL(&cpus, &both) &&
+	       (CPU_EQUAL(&cpus, all) || CPU_COUNT(&cpus) == 1);
+}
+
+/* How often the threads of @pid went to sleep so far; and is its first one an
+ * ordinary thread? */
 static unsigned long sleeps_of(int pid, const cpu_set_t *all, bool *ordinary)
 {
 	char path[64], line[256];
 	unsigned long sum = 0, n;
 	struct dirent *e;
-	cpu_set_t cpus;
 	DIR *d;
 
-	*ordinary = sched_getscheduler(pid) == SCHED_OTHER &&
-		    sched_getaffinity(pid, sizeof(cpus), &cpus) == 0 &&
-		    CPU_EQUAL(&cpus, all);
+	*ordinary = is_ordinary(pid, all);
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	d = opendir(path);
 	CHECK(d, "%s: %s", path, strerror(errno));
