@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "daemon.h"
 #include "session.h"
+#include "thread_cpu.h"
 #include "wire/fdpass.h"
 
 #define NEVENTS 64
@@ -23,6 +24,10 @@
 /* How long the last call of a dead program is waited for: it may itself wait for
  * a program that is stopped. */
 #define DEAD_NS UINT64_C(1000000000)
+/* How long the memory of one may still be there that ends, whose files are not;
+ * and how often one looks. (One whose first thread has ended goes on.) */
+#define END_NS UINT64_C(200000000)
+#define LOOK_NS UINT64_C(1000000)
 
 /* ---- life ---- */
 
@@ -165,11 +170,30 @@ struct open *opens_get(struct opens *o, const struct uhmm_wire_token *token)
 
 /* ---- release ---- */
 
+/* Who ends leaves its memory first, its files then: what it alone had on the
+ * device is gone, and nobody is told of that. (yields) */
+static void let_end(const struct open *open)
+{
+	struct session *s = slots_get(&open->d->session_table, open->owner);
+	uint64_t deadline = co_now_ns() + END_NS;
+
+	if (!s)
+		return;
+	session_get(s);
+	while (s->state != SESSION_DEAD && session_is_alive(s) &&
+	       thread_is_ending(s->pid, s->pid) && co_now_ns() < deadline)
+		co_yield_until(co_now_ns() + LOOK_NS);
+	if (s->state != SESSION_DEAD && !session_is_alive(s))
+		session_gone(s);
+	session_put(s);
+}
+
 static void release(void *arg)
 {
 	struct open *open = arg;
 	struct opens *o = &open->d->opens;
 
+	let_end(open);
 	open->file.dev->ops->release(&open->file);
 	uhmm_mm_put(open->file.mm);
 	slots_del(&o->table, open->ref);

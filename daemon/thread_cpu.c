@@ -14,7 +14,10 @@
 #define STAT_BYTES 1024
 /* Fields of it, counted from one. */
 #define FIELD_STATE 3
+#define FIELD_FLAGS 9
 #define FIELD_CPU 39
+/* Of the flags: the thread ends. Kernel: PF_EXITING */
+#define ENDING 0x4
 
 bool thread_set_class(pid_t tid, int class)
 {
@@ -80,6 +83,14 @@ bool thread_is_ready(uint32_t pid, uint32_t tid)
 	const char *state = stat_field(pid, tid, FIELD_STATE, text);
 
 	return state && *state == 'R';
+}
+
+bool thread_is_ending(uint32_t pid, uint32_t tid)
+{
+	char text[STAT_BYTES];
+	const char *flags = stat_field(pid, tid, FIELD_FLAGS, text);
+
+	return flags && (strtoul(flags, NULL, 10) & ENDING);
 }
 
 static bool is_called(uint32_t pid, uint32_t tid, const char *name)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* thread_cpu.h - threads by number: where they run, and where they may
+/* thread_cpu.h - threads by number: where they run, and where they may; their end
  *
  * Locks:  none. A thread may end at any time: then nothing happens.
  */
@@ -25,6 +25,9 @@ int thread_cpu(uint32_t pid, uint32_t tid);
 
 /** thread_is_ready() - does it run, or wait for a CPU? */
 bool thread_is_ready(uint32_t pid, uint32_t tid);
+
+/** thread_is_ending() - it is there, and has begun to end */
+bool thread_is_ending(uint32_t pid, uint32_t tid);
 
 /** thread_find() - the thread of @pid that is called @name, or -1 */
 pid_t thread_find(uint32_t pid, const char *name);
