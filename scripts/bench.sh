@@ -40,7 +40,7 @@ scripts/build.sh release >&2
 # the list behind an option: the words that `uhmm run` knows for it
 choices() {
 	[ "$2" = all ] || { echo "${2//,/ }"; return; }
-	$bin/uhmm run --help | sed -n "s/.*--$1 auto|\([a-z|]*\) .*/\1/p" |
+	$bin/uhmm run --help | sed -n "s/.*--$1 auto|\([a-z|]*\).*/\1/p" |
 		tr '|' ' '
 }
 
