@@ -24,8 +24,9 @@
 #define ROUNDS_MIN 6
 /* How often the keeper looks. */
 #define TICK_NS 1000000
-/* After a worker has starved its streaks are of its own class, for so long; twice as long each
- * time, unless the idle class was good for several times as long meanwhile. */
+/* After a worker has starved its streaks are of its own class, for so long; twice
+ * as long each time, unless the idle class was good for several times as long
+ * meanwhile. */
 #define HOLD_MIN_NS UINT64_C(16000000)
 #define HOLD_MAX_NS UINT64_C(1000000000)
 #define HOLDS_GOOD 4

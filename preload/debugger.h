@@ -2,8 +2,9 @@
 /* debugger.h - this program looks at another's memory
  *
  * ptrace(2) and /proc/PID/mem do not wait for a page that is away, or that a
- * fork shares with a device, they say EIO. When the other runs under the same daemon, that brings the page back and
- * the call is made again. Call these when a call failed; errno says why.
+ * fork shares with a device, they say EIO. When the other runs under the same
+ * daemon, that brings the page back and the call is made again. Call these when
+ * a call failed; errno says why.
  */
 #ifndef UHMM_PRELOAD_DEBUGGER_H
 #define UHMM_PRELOAD_DEBUGGER_H

@@ -19,8 +19,8 @@
  * unmaps and maps anew meanwhile makes it look again. For that, one call takes
  * one group of runs only: when the hands come back, what the caller knew is old.
  *
- * A unit is moved whole only to where no page table is, so what earlier pages left
- * of one in the window is dropped first.
+ * A unit is moved whole only to where no page table is, so what earlier pages
+ * left of one in the window is dropped first.
  *
  * What cannot be moved is copied, as engine copy does it: pages that several
  * programs share, for each is to be given the bytes; others that a fork left
